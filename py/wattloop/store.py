@@ -1,0 +1,140 @@
+"""The content-addressed cache folder, and atomic file writes.
+
+A cache entry is a folder `<root>/<kind>/<key>/`; `key` is the SHA-256 of everything that the entry
+depends on. An entry is built in a scratch folder beside its place and renamed into it, so that a
+killed run leaves nothing half-written that a later run could read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from filelock import FileLock
+
+from wattloop.errors import StorageError
+
+
+def cache_root() -> Path:
+    """Folder of all cached artefacts: `$WATTLOOP_CACHE`, or the platform's user cache folder."""
+    named = os.environ.get("WATTLOOP_CACHE")
+    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("wattloop"))
+
+
+def _plain(value: object) -> Any:
+    """`value` as JSON-able data whose text is the same for equal values."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"__class__": type(value).__qualname__, **fields}
+    if isinstance(value, np.ndarray):
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return {"__array__": digest, "dtype": str(value.dtype), "shape": list(value.shape)}
+    if isinstance(value, bytes):
+        return {"__bytes__": hashlib.sha256(value).hexdigest()}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in sorted(value.items(), key=lambda kv: str(kv[0]))}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise TypeError(f"no content key for a {type(value).__name__}")
+
+
+def content_key(*parts: object) -> str:
+    """SHA-256 (first 32 hex digits) of `parts`: dataclasses, arrays, bytes, mappings, scalars.
+
+    >>> content_key({"a": 1, "b": (2, 3)}) == content_key({"b": [2, 3], "a": 1})
+    True
+    """
+    text = json.dumps(_plain(parts), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(
+            f"cannot write {path}: {reason}; free space or choose another folder "
+            "(cache: WATTLOOP_CACHE, runs: --out)"
+        ) from error
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write `data` to `path` so that the file is either the old one or the whole new one.
+
+    Raises:
+        StorageError: the folder is not writable or the disk is full; nothing is left behind.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    with _storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(scratch, path)
+        except BaseException:
+            Path(scratch).unlink(missing_ok=True)
+            raise
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    """Like `write_atomic`, but leaves the file (and its time stamp) alone when it already holds `text`."""
+    if not (path.is_file() and path.read_bytes() == text.encode()):
+        write_atomic(path, text)
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """Cache entries under one folder; safe for several processes at once."""
+
+    root: Path = dataclasses.field(default_factory=cache_root)
+
+    def entry(self, kind: str, key: str, build: Callable[[Path], None]) -> Path:
+        """Folder of the entry, built by `build(scratch_folder)` if it is not there yet.
+
+        Args:
+            kind: what sort of artefact ("netlist", "verilated", ...): a sub-folder of the cache.
+            key: from `content_key`, over everything that the artefact depends on.
+            build: fills the folder it is given; whatever it raises leaves no entry behind.
+        """
+        place = self.root / kind / key
+        if place.is_dir():
+            return place
+        with _storage_errors(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(str(place.parent / f".{key}.lock"))
+            lock.acquire()
+        try:
+            if not place.is_dir():
+                self._build(place, build)
+        finally:
+            lock.release()
+        return place
+
+    @staticmethod
+    def _build(place: Path, build: Callable[[Path], None]) -> None:
+        with _storage_errors(place):
+            scratch = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+            try:
+                build(scratch)
+                os.replace(scratch, place)
+            except BaseException:
+                shutil.rmtree(scratch, ignore_errors=True)
+                raise
