@@ -13,9 +13,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +67,7 @@ def _storage_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(
-            f"cannot write {path}: {reason}; free space or choose another folder "
-            "(cache: WATTLOOP_CACHE, runs: --out)"
+            f"cannot write {path}: {reason}; free space or choose another folder (cache: WATTLOOP_CACHE, runs: --out)"
         ) from error
 
 

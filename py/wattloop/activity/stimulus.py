@@ -39,9 +39,13 @@ class Stimulus:
 
     def __post_init__(self) -> None:
         if self.counted.shape != (self.steps,) or self.counted[0]:
-            raise StimulusError(f"counted has shape {self.counted.shape} and must be ({self.steps},), starting with False")
+            raise StimulusError(
+                f"counted has shape {self.counted.shape} and must be ({self.steps},), starting with False"
+            )
         if set(self.signals) != set(self.widths):
-            raise StimulusError(f"signals and widths name different signals: {sorted(set(self.signals) ^ set(self.widths))}")
+            raise StimulusError(
+                f"signals and widths name different signals: {sorted(set(self.signals) ^ set(self.widths))}"
+            )
         for name, values in self.signals.items():
             self._check(name, values, self.widths[name])
 

@@ -49,7 +49,9 @@ class MacSpec:
         _require(2 <= self.activation_bits <= 8, "activation_bits", self.activation_bits, "2 to 8")
         low = self.weight_bits + self.activation_bits
         _require(low <= self.psum_bits <= 32, "psum_bits", self.psum_bits, f"{low} to 32")
-        _require(self.multiplier in get_args(Multiplier), "multiplier", self.multiplier, ", ".join(get_args(Multiplier)))
+        _require(
+            self.multiplier in get_args(Multiplier), "multiplier", self.multiplier, ", ".join(get_args(Multiplier))
+        )
         _require(self.reset in get_args(Reset), "reset", self.reset, ", ".join(get_args(Reset)))
 
     @property

@@ -122,4 +122,3 @@ class Profiler(Protocol):
 
     def __call__(self, traces: Sequence[LayerTrace]) -> EnergyOracle:
         """An oracle for the layers of `traces`."""
-
