@@ -7,7 +7,7 @@ from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
 
 
 @st.composite
-def geometries(draw):
+def geometries(draw: st.DrawFn) -> ConvGeometry:
     """Small legal convolutions over all of kernel, stride, padding, dilation and groups."""
     pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
     groups = draw(st.integers(1, 3))
@@ -28,7 +28,7 @@ def geometries(draw):
 
 
 @st.composite
-def traces(draw):
+def traces(draw: st.DrawFn) -> LayerTrace:
     """A random layer with full-range weights and one to three random images."""
     geometry = draw(geometries())
     signed = draw(st.booleans())

@@ -1,5 +1,7 @@
 """im2col and integer convolution against torch and against loops."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,12 @@ from hypothesis import given, settings
 from tests.arith.strategies import traces
 
 from wattloop.arith.im2col import convolve, im2col, patch
-from wattloop.arith.layer import ConvGeometry
+from wattloop.arith.layer import ConvGeometry, LayerTrace
 from wattloop.errors import ModelError
 
 
 @given(traces())
-def test_columns_equal_torch_unfold_for_every_group(trace) -> None:
+def test_columns_equal_torch_unfold_for_every_group(trace: LayerTrace) -> None:
     g = trace.layer.geometry
     as_float = torch.from_numpy(trace.inputs.astype(np.float64))
     unfolded = torch.nn.functional.unfold(as_float, g.kernel, g.dilation, g.padding, g.stride).numpy()
@@ -23,7 +25,7 @@ def test_columns_equal_torch_unfold_for_every_group(trace) -> None:
 
 
 @given(traces())
-def test_convolution_equals_torch(trace) -> None:
+def test_convolution_equals_torch(trace: LayerTrace) -> None:
     g = trace.layer.geometry
     weight = torch.from_numpy(trace.layer.weight.astype(np.float64)).reshape(g.out_channels, -1, *g.kernel)
     as_float = torch.from_numpy(trace.inputs.astype(np.float64))
@@ -33,7 +35,7 @@ def test_convolution_equals_torch(trace) -> None:
 
 @settings(max_examples=30)
 @given(traces())
-def test_a_patch_is_a_block_of_the_columns(trace) -> None:
+def test_a_patch_is_a_block_of_the_columns(trace: LayerTrace) -> None:
     g = trace.layer.geometry
     full = im2col(trace.inputs, g)
     rows, pixels = slice(g.reduction // 3, g.reduction), slice(g.pixels // 2, g.pixels)
@@ -50,6 +52,6 @@ def test_the_reduction_runs_over_channel_then_row_then_column() -> None:
 
 
 @pytest.mark.parametrize("change", [{"groups": 2}, {"kernel": (9, 1)}])
-def test_an_impossible_geometry_is_refused(change) -> None:
+def test_an_impossible_geometry_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match=r"groups|kernel"):
         ConvGeometry(3, 3, 8, 8, **change)

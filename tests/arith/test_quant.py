@@ -27,7 +27,7 @@ def _float32(value: Fraction) -> Fraction:
 
 
 @given(int24, int24, scales, st.booleans())
-def test_requantisation_is_the_defined_expression(accumulator, bias, scale, signed) -> None:
+def test_requantisation_is_the_defined_expression(accumulator: int, bias: int, scale: float, signed: bool) -> None:
     low, high = level_range(signed)
     total = _float32(Fraction(accumulator + bias))
     expected = min(max(round(_float32(total * Fraction(scale))), low), high)
@@ -37,7 +37,7 @@ def test_requantisation_is_the_defined_expression(accumulator, bias, scale, sign
 
 
 @given(st.integers(-128, 127), st.integers(0, 255), scales, scales)
-def test_residual_addition_is_the_defined_expression(left, right, left_scale, right_scale) -> None:
+def test_residual_addition_is_as_defined(left: int, right: int, left_scale: float, right_scale: float) -> None:
     products = (_float32(left * Fraction(left_scale)), _float32(right * Fraction(right_scale)))
     expected = min(max(round(_float32(sum(products))), -128), 127)
     pair = (np.float32(left_scale), np.float32(right_scale))
@@ -60,7 +60,7 @@ def test_bias_map_applies_to_each_pixel() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8])
 @given(data=st.data())
-def test_pooling_equals_torch(dtype, data) -> None:
+def test_pooling_equals_torch(dtype: type, data: st.DataObject) -> None:
     kernel = data.draw(st.integers(1, 3))
     stride, padding = data.draw(st.integers(1, 3)), data.draw(st.integers(0, kernel // 2))
     levels = data.draw(hnp.arrays(dtype, (2, 2, 5, 6)))

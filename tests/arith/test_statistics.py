@@ -3,6 +3,8 @@
 import itertools
 from collections import Counter, defaultdict
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,12 +33,12 @@ def _group_by_hand(value: int, bits: int = 22) -> int:
 
 
 @given(st.integers(-(2**21), 2**21 - 1))
-def test_groups_follow_their_definition(value) -> None:
+def test_groups_follow_their_definition(value: int) -> None:
     assert int(psum_group(np.array([value]))[0]) == _group_by_hand(value)
 
 
 @given(st.integers(16, 32), st.data())
-def test_groups_follow_their_definition_at_other_widths(bits, data) -> None:
+def test_groups_follow_their_definition_at_other_widths(bits: int, data: st.DataObject) -> None:
     value = data.draw(st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
     assert int(psum_group(np.array([value]), bits)[0]) == _group_by_hand(value, bits)
 
@@ -47,7 +49,9 @@ def test_every_group_that_can_have_members_has_some() -> None:
     assert set(every.tolist()) == set(range(GROUPS)) - {2, 4, 9}
 
 
-def _by_hand(trace, spec, edges):
+def _by_hand(trace: LayerTrace, spec: ArraySpec, edges: bool) -> tuple[Counter[Any], Counter[Any], dict[Any, Any]]:
+    trace: LayerTrace, spec: ArraySpec, edges: bool
+) -> tuple[Counter[Any], Counter[Any], dict[Any, Counter[Any]]]:
     activation, groups, members = Counter(), Counter(), defaultdict(Counter)
     for index in range(tile_count(trace, spec)):
         tile = tile_at(trace, spec, index)
@@ -68,7 +72,7 @@ def _by_hand(trace, spec, edges):
 
 @settings(max_examples=25, deadline=None)
 @given(traces(), st.integers(1, 6), st.integers(1, 6), st.integers(1, 9), st.booleans())
-def test_counts_equal_a_walk_over_every_pe(trace, rows, cols, pixels, edges) -> None:
+def test_counts_equal_a_walk_over_every_pe(trace: LayerTrace, rows: int, cols: int, pixels: int, edges: bool) -> None:
     spec = ArraySpec(rows, cols, pixels, MacSpec(activation_signed=trace.layer.activation_signed))
     got = collect(trace, spec, edges=edges)
     activation, groups, members = _by_hand(trace, spec, edges)
@@ -84,7 +88,7 @@ def test_counts_equal_a_walk_over_every_pe(trace, rows, cols, pixels, edges) -> 
 
 
 @pytest.fixture(scope="module")
-def trace():
+def trace() -> LayerTrace:
     rng = np.random.default_rng(3)
     geometry = ConvGeometry(8, 20, 10, 10, (3, 3), padding=(1, 1))
     weight = rng.integers(-90, 90, (20, 72)).astype(np.int8)
@@ -93,23 +97,23 @@ def trace():
 
 
 @pytest.fixture(scope="module")
-def statistics(trace):
+def statistics(trace: LayerTrace) -> LayerStatistics:
     return collect(trace, ArraySpec(), tiles=8, seed=5)
 
 
-def test_equal_seeds_give_equal_statistics_and_others_do_not(trace, statistics) -> None:
+def test_equal_seeds_give_equal_statistics_and_others_do_not(trace: LayerTrace, statistics: LayerStatistics) -> None:
     assert collect(trace, ArraySpec(), tiles=8, seed=5).key == statistics.key
     assert collect(trace, ArraySpec(), tiles=8, seed=6).key != statistics.key
     assert (statistics.tiles, statistics.tiles_total, statistics.images) == (8, 12, 3)
 
 
-def test_progress_reaches_the_number_of_tiles(trace) -> None:
+def test_progress_reaches_the_number_of_tiles(trace: LayerTrace) -> None:
     seen = []
     collect(trace, ArraySpec(), tiles=3, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_samples_follow_the_counts_and_are_observed_members(statistics) -> None:
+def test_samples_follow_the_counts_and_are_observed_members(statistics: LayerStatistics) -> None:
     count = 200_000
     a_from, a_to, p_from, p_to = statistics.sample(count, np.random.default_rng(1))
     drawn = np.zeros((256, 256))
@@ -124,7 +128,7 @@ def test_samples_follow_the_counts_and_are_observed_members(statistics) -> None:
     assert set(zip(p_from.tolist(), p_to.tolist(), strict=True)) <= observed
 
 
-def _assert_multinomial(drawn, counts, count) -> None:
+def _assert_multinomial(drawn: np.ndarray, counts: np.ndarray, count: int) -> None:
     share = counts / counts.sum()
     assert not drawn[counts == 0].any()
     deviation = np.abs(drawn - count * share) / np.sqrt(count * share * (1 - share) + 1)
@@ -141,7 +145,7 @@ def test_signed_activations_come_back_signed() -> None:
     assert min(a_from.min(), a_to.min()) >= -128 and max(a_from.max(), a_to.max()) < -100
 
 
-def test_a_layer_that_overflows_is_refused(trace) -> None:
+def test_a_layer_that_overflows_is_refused(trace: LayerTrace) -> None:
     with pytest.raises(OverflowRangeError, match="layer conv"):
         collect(trace, ArraySpec(mac=MacSpec(psum_bits=16)))
 
@@ -153,7 +157,7 @@ def test_statistics_without_transitions_cannot_be_sampled() -> None:
         got.sample(1, np.random.default_rng(0))
 
 
-def test_saved_statistics_load_unchanged(statistics, tmp_path) -> None:
+def test_saved_statistics_load_unchanged(statistics: LayerStatistics, tmp_path: Path) -> None:
     statistics.save(tmp_path / "conv.npz")
     loaded = LayerStatistics.load(tmp_path / "conv.npz")
     assert loaded.key == statistics.key
@@ -161,7 +165,7 @@ def test_saved_statistics_load_unchanged(statistics, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "text", "foreign", "pickled"])
-def test_damaged_files_are_one_clear_error(statistics, tmp_path, damage) -> None:
+def test_damaged_files_are_one_clear_error(statistics: LayerStatistics, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "conv.npz"
     statistics.save(path)
     if damage == "missing":
@@ -178,13 +182,13 @@ def test_damaged_files_are_one_clear_error(statistics, tmp_path, damage) -> None
         LayerStatistics.load(path)
 
 
-def test_wrong_shapes_are_refused(statistics) -> None:
+def test_wrong_shapes_are_refused(statistics: LayerStatistics) -> None:
     with pytest.raises(StorageError, match="damaged"):
         replace(statistics, activation_counts=np.zeros((3, 3), np.int64))
 
 
 @given(st.integers(1, 5), st.integers(0, 2**32 - 1))
-def test_a_reservoir_keeps_the_smallest_keys_whatever_the_order_of_parts(capacity, seed) -> None:
+def test_a_reservoir_keeps_the_smallest_keys_whatever_the_order_of_parts(capacity: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     parts = [(rng.integers(0, 4, 9), rng.random(9), rng.integers(0, 99, (9, 2)).astype(np.int32)) for _ in range(3)]
     results = []

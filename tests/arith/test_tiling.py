@@ -17,7 +17,7 @@ sizes = st.integers(1, 7)
 
 
 @given(traces(), sizes, sizes, sizes)
-def test_the_sum_of_all_tiles_is_the_convolution(trace, rows, cols, pixels) -> None:
+def test_the_sum_of_all_tiles_is_the_convolution(trace: LayerTrace, rows: int, cols: int, pixels: int) -> None:
     spec = ArraySpec(rows, cols, pixels)
     g = trace.layer.geometry
     got = np.zeros((trace.images, g.groups, g.out_channels // g.groups, g.pixels), np.int64)
@@ -30,7 +30,7 @@ def test_the_sum_of_all_tiles_is_the_convolution(trace, rows, cols, pixels) -> N
     assert np.array_equal(got.reshape(trace.images, g.out_channels, -1), _flat_convolution(trace))
 
 
-def _flat_convolution(trace):
+def _flat_convolution(trace: LayerTrace) -> np.ndarray:
     result = convolve(trace.inputs, trace.layer.weight, trace.layer.geometry)
     return result.reshape(*result.shape[:2], -1)
 
@@ -46,7 +46,9 @@ def test_tile_counts_follow_the_paper() -> None:
 
 @settings(max_examples=60)
 @given(traces(), st.integers(1, 6), st.integers(-100_000, 100_000), st.integers(17, 20))
-def test_overflow_is_refused_exactly_when_some_activations_overflow(trace, rows, offset, psum_bits) -> None:
+def test_overflow_is_refused_exactly_when_it_can_happen(
+    trace: LayerTrace, rows: int, offset: int, psum_bits: int
+) -> None:
     spec = ArraySpec(rows, 4, 4, MacSpec(psum_bits=psum_bits, activation_signed=trace.layer.activation_signed))
     low, high = spec.mac.psum_range
     low_a, high_a = spec.mac.activation_range
@@ -65,7 +67,7 @@ def test_overflow_is_refused_exactly_when_some_activations_overflow(trace, rows,
 
 
 @given(traces(), st.integers(1, 6))
-def test_no_real_partial_sum_leaves_the_bounds(trace, rows) -> None:
+def test_no_real_partial_sum_leaves_the_bounds(trace: LayerTrace, rows: int) -> None:
     spec = ArraySpec(rows, 4, 4, MacSpec(activation_signed=trace.layer.activation_signed))
     least, greatest = psum_bounds(trace.layer, spec)
     for index in range(tile_count(trace, spec)):
@@ -91,7 +93,7 @@ def test_the_default_array_holds_every_layer_and_more_rows_do_not() -> None:
         (MacSpec(activation_bits=4), "activation_bits = 8"),
     ],
 )
-def test_a_layer_that_does_not_suit_the_mac_is_refused(mac, message) -> None:
+def test_a_layer_that_does_not_suit_the_mac_is_refused(mac: MacSpec, message: str) -> None:
     layer = IntegerLayer("first", "conv", ConvGeometry(1, 1, 1, 1), np.array([[100]], np.int8))
     with pytest.raises(OverflowRangeError, match=f"layer first.*{message}"):
         check_overflow(layer, ArraySpec(mac=mac))
