@@ -116,7 +116,7 @@ def _unknown(key: str, cls: type) -> str:
 
 def _blamed(keys: Keys, message: str, cls: type) -> Keys:
     """A check in `__post_init__` starts its message with the field's name."""
-    first = message.split(maxsplit=1)[0].strip(":") if message else ""
+    first = message.split(maxsplit=1)[0].strip(":").rpartition(".")[2] if message else ""
     if is_dataclass(cls) and first in {field.name for field in fields(cls)}:
         return (*keys, first)
     return keys
