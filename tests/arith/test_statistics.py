@@ -50,8 +50,6 @@ def test_every_group_that_can_have_members_has_some() -> None:
 
 
 def _by_hand(trace: LayerTrace, spec: ArraySpec, edges: bool) -> tuple[Counter[Any], Counter[Any], dict[Any, Any]]:
-    trace: LayerTrace, spec: ArraySpec, edges: bool
-) -> tuple[Counter[Any], Counter[Any], dict[Any, Counter[Any]]]:
     activation, groups, members = Counter(), Counter(), defaultdict(Counter)
     for index in range(tile_count(trace, spec)):
         tile = tile_at(trace, spec, index)
