@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wattloop.flow.progress import SILENT, Progress, Step
 from wattloop.flow.settings import Settings
+from wattloop.runs import Run
 from wattloop.store import Store, content_key, write_atomic
 
 if TYPE_CHECKING:
@@ -117,3 +118,15 @@ class _Note:
 
     def steps(self, done: int, total: int) -> None:
         self._step(done, total, self._text)
+
+
+def train_flow(
+    settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT
+) -> tuple[dict[str, float | str], ...]:
+    """Train, keep `network.safetensors` and `history.json` in the run, and return the history."""
+    from wattloop.nn.checkpoint import save
+
+    trained = trained_network(settings, store=store, progress=progress)
+    save(trained.network, run.folder / _NETWORK)
+    run.write(_HISTORY, json.dumps(trained.history, indent=1))
+    return trained.history
