@@ -13,7 +13,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from wattloop.errors import ModelError, StorageError
-from wattloop.nn.constraint import constrain
+from wattloop.nn.constraint import constrain, release
 from wattloop.nn.models import Architecture, build
 from wattloop.nn.network import Normalisation, QuantizedNetwork
 from wattloop.nn.quantize import assemble
@@ -68,12 +68,11 @@ def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
             raise ModelError(f"{path} was made from a network of your own: pass it as `model`")
         model = build(architecture.name, architecture.classes, architecture.in_channels)
     network, _ = assemble(model, shape, normalisation)
-    _restore_constraints(network, tensors)
     try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ModelError(f"{path} belongs to another network: {str(error).splitlines()[-1].strip()}") from error
-    return network.eval()
+        restore(network, tensors)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    return network
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -110,9 +109,25 @@ def _normalisation(value: Any) -> Normalisation | None:
     return tuple(float(v) for v in mean), tuple(float(v) for v in std)
 
 
+def restore(network: QuantizedNetwork, tensors: Mapping[str, Tensor]) -> None:
+    """Bring a network to a `state_dict` taken from it (or its like), constraints included; ends in evaluation mode.
+
+    Raises:
+        ModelError: the tensors belong to another network.
+    """
+    _restore_constraints(network, tensors)
+    try:
+        network.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ModelError(f"the weights belong to another network: {reason}") from error
+    network.eval()
+
+
 def _restore_constraints(network: QuantizedNetwork, tensors: Mapping[str, Tensor]) -> None:
-    """Register a constraint wherever the file has one, with its values and mask, so that the keys fit."""
+    """Give each layer the constraint that `tensors` has for it, or none, so that the keys fit."""
     for name in network.layers:
+        release(network, name)
         prefix = f"net.{name}.module.parametrizations.weight.0."
         if f"{prefix}values" in tensors:
             mask = tensors[f"{prefix}mask"]

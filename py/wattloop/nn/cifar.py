@@ -31,7 +31,8 @@ class Layout:
         test: its test file.
         label_bytes: bytes before the pixels; the last one is the label.
         classes: number of labels.
-        records: images per training file; the test file has 10,000.
+        records: images per training file.
+        test_records: images of the test file.
     """
 
     archive: str
@@ -42,6 +43,7 @@ class Layout:
     label_bytes: int
     classes: int
     records: int
+    test_records: int = 10_000
 
     @property
     def url(self) -> str:
@@ -88,7 +90,7 @@ def read(layout: Layout, root: Path | None) -> tuple[Labelled, Labelled]:
     folder = next((f for f in (place / layout.folder, place) if (f / layout.test).is_file()), None)
     if folder is not None:
         train = [_records(layout, folder / name, _file(folder / name), layout.records) for name in layout.train]
-        test = _records(layout, folder / layout.test, _file(folder / layout.test), 10_000)
+        test = _records(layout, folder / layout.test, _file(folder / layout.test), layout.test_records)
     else:
         archive = place / layout.archive
         if not archive.is_file():
@@ -129,7 +131,7 @@ def _from_archive(layout: Layout, path: Path) -> tuple[list[Labelled], Labelled]
     except (OSError, EOFError, KeyError, tarfile.TarError, ValueError) as error:
         raise DatasetError(f"{path} is damaged ({error}): download it again from {layout.url}") from error
     train = [_records(layout, path, parts[name], layout.records) for name in layout.train]
-    return train, _records(layout, path, parts[layout.test], 10_000)
+    return train, _records(layout, path, parts[layout.test], layout.test_records)
 
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes:

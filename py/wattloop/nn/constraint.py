@@ -64,7 +64,8 @@ class AllowedWeights(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Real weights -> allowed real weights of the same shape."""
-        nearest = self.values[torch.bucketize(weight.detach() / self.scale, self.edges)]
+        levels = (weight.detach() / self.scale).contiguous()
+        nearest = self.values[torch.bucketize(levels, self.edges)]
         allowed = nearest * self.scale
         if self.mask.numel() == 0:
             return straight_through(allowed, weight)

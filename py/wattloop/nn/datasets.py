@@ -113,7 +113,7 @@ def _cifar(name: str) -> Callable[[Path | None], Dataset]:
     def read(root: Path | None) -> Dataset:
         layout = cifar.LAYOUTS[name]
         (images, labels), (test_images, test_labels) = cifar.read(layout, root)
-        train, validation = _stratified(_canonical(Split(images, labels)), 5000)
+        train, validation = _stratified(_canonical(Split(images, labels)), len(labels) // 10)
         test = _canonical(Split(test_images, test_labels))
         return _describe(name, train, validation, test, classes=layout.classes, crop_padding=4, flip=True)
 

@@ -82,20 +82,24 @@ MODELS: dict[str, Callable[[int, int], nn.Module]] = {
 }
 
 
-def build(name: str, classes: int, in_channels: int = 3) -> nn.Module:
-    """A float network with fresh weights (seed torch first where it matters).
+def build(name: str, classes: int, in_channels: int = 3, *, seed: int | None = None) -> nn.Module:
+    """A float network with fresh weights.
 
     Args:
         name: "lenet5", "lenet5_wide", "resnet20" or "resnet50"; all take 32x32 images.
         classes: number of outputs.
         in_channels: channels of the images.
+        seed: of the weights; torch's generator is left alone. None draws from that generator.
 
     Raises:
         ModelError: unknown name.
     """
     if name not in MODELS:
         raise ModelError(f"unknown network {name!r}; known: {', '.join(MODELS)}")
-    model = MODELS[name](classes, in_channels)
+    with torch.random.fork_rng(devices=[], enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        model = MODELS[name](classes, in_channels)
     model.architecture = Architecture(name, classes, in_channels)  # type: ignore[assignment]
     return model
 

@@ -44,7 +44,8 @@ def quantize(
         ModelError: an unsupported layer (named), or images of the wrong kind.
     """
     if isinstance(model, Normalized):
-        model, normalisation = model.model, model.normalisation
+        normalisation = model.normalisation
+        model = model.model
     images = _checked(calibration_images, normalisation)
     network, lowered = assemble(model, images.shape[1:], normalisation)
     scales = _activation_scales(lowered, images, normalisation)
