@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ Int64 = npt.NDArray[np.int64]
 PERIOD_NS = 10
 
 
-def bench_options() -> dict:
+def bench_options() -> dict[str, Any]:
     """What the launcher passed in $WATTLOOP_BENCH, a JSON object."""
     return json.loads(os.environ["WATTLOOP_BENCH"])
 

@@ -7,7 +7,7 @@ import numpy as np
 from cocotb.handle import HierarchyObject
 from cocotb.triggers import ClockCycles, FallingEdge
 
-from drivers import Int64, TileDriver, array_spec, bench_options, pulse, reset
+from drivers import Int64, TileDriver, array_spec, bench_options, pulse, reset, to_integer
 from wattloop.arith.golden import run_tiles, wrap
 from wattloop.gates.spec import ArraySpec
 
@@ -81,6 +81,30 @@ async def back_to_back_tiles(dut: HierarchyObject) -> None:
     shape = (tiles, spec.rows, spec.cols, spec.pixels)
     await check(driver, *random_tiles(spec, shape, seed=5))
     await check(driver, *random_tiles(spec, (tiles, spec.rows, spec.cols, max(1, spec.pixels // 2)), seed=6))
+
+
+@cocotb.test()
+async def array_ports_follow_the_golden_streams(dut: HierarchyObject) -> None:
+    """Weights, enables and skewed activations in every cycle of back-to-back tiles, and no cycle more."""
+    driver, spec, tiles = await prepared(dut)
+    weights, activations = random_tiles(spec, (tiles, spec.rows, spec.cols, spec.pixels), seed=9)
+    streams = run_tiles(weights, activations, spec)
+    await driver.load(weights, activations)
+    dut.start_i.value = 1
+    for cycle in range(1, streams.cycles):
+        await FallingEdge(dut.clk_i)
+        dut.start_i.value = 0
+        want = {
+            "w_bus": to_integer(streams.w_i[cycle, 0], spec.mac.weight_bits),
+            "w_en": to_integer(streams.w_en_i[cycle, :, 0], 1),
+            "a_west": to_integer(streams.a_i[cycle, :, 0], spec.mac.activation_bits),
+        }
+        for name, value in want.items():
+            assert int(getattr(dut, name).value) == value, f"{name} in cycle {cycle}"
+    # The last result is captured, the file written, and then done_o rises.
+    for done in (0, 0, 1, 0):
+        await FallingEdge(dut.clk_i)
+        assert int(dut.done_o.value) == done
 
 
 @cocotb.test()

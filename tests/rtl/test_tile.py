@@ -18,8 +18,8 @@ SPECS = {
 
 @pytest.mark.parametrize("name", SPECS)
 def test_tiles_of_an_array(run_tile_top: Callable[..., int], simulator: str, name: str) -> None:
-    assert run_tile_top(simulator, SPECS[name], tiles=3) == 6
+    assert run_tile_top(simulator, SPECS[name], tiles=3) == 7
 
 
 def test_full_size_tile_on_verilator(run_tile_top: Callable[..., int]) -> None:
-    assert run_tile_top("verilator", ArraySpec(), tiles=2) == 6
+    assert run_tile_top("verilator", ArraySpec(), tiles=2) == 7
