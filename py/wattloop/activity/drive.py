@@ -43,6 +43,11 @@ def driven_nets(netlist: Netlist) -> tuple[int, ...]:
     return tuple(net for net in netlist.sources if net not in twins)
 
 
+def switching_nets(netlist: Netlist) -> tuple[int, ...]:
+    """Nets that a measurement has to cover: all but the clocks and those tied to a constant."""
+    return tuple(n for n in range(len(netlist.nets)) if n not in netlist.constants and n not in netlist.clock_nets)
+
+
 def drive(netlist: Netlist, stimulus: Stimulus) -> list[tuple[str, int]]:
     """(signal, bit) that drives each net of `driven_nets`.
 

@@ -14,6 +14,7 @@ from wattloop.activity.cosim.bench import RESULTS, STIMULUS, TOP, Bench, render_
 from wattloop.activity.cosim.feed import Write, fed
 from wattloop.activity.cosim.runner import Build, build
 from wattloop.activity.cosim.stream import words
+from wattloop.activity.drive import switching_nets
 from wattloop.activity.result import Activity
 from wattloop.activity.stimulus import Stimulus
 from wattloop.errors import ToolError
@@ -98,8 +99,3 @@ def _activity(netlist: Netlist, stimulus: Stimulus, bench: Bench, counters: Int6
     )
     activity.require_full(switching_nets(netlist))
     return activity
-
-
-def switching_nets(netlist: Netlist) -> list[int]:
-    """Nets that a measurement has to cover: all but the clock's and the constant ones."""
-    return [net for net in range(len(netlist.nets)) if net not in netlist.constants and net not in netlist.clock_nets]
