@@ -6,6 +6,7 @@ slowest slew win, as in sign-off tools. The clock is ideal (edge at 0, no slew) 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -103,9 +104,12 @@ def critical_path(
 
 
 def net_slews_ps(netlist: Netlist, *, load: str = "typical", context: str | None = None) -> dict[str, list[float]]:
-    """Slowest slew of each net, by "rise" and "fall"; the library's default slew where nothing timed drives it."""
+    """Slowest slew of each net, by "rise" and "fall": through all arcs, those that input ports feed included.
+
+    Input ports (but for a neighbour's) have the library's default slew, and so does what nothing drives.
+    """
     context = context or ("array" if neighbour_ports(netlist) else "alone")
-    events = _propagate(netlist, load, context)
+    events = _propagate(netlist, load, context, ports=True)
     unknown = netlist.library.default_slew_ps
     return {
         edge: [events[n, edge].slew_ps if (n, edge) in events else unknown for n in range(len(netlist.nets))]
@@ -113,9 +117,11 @@ def net_slews_ps(netlist: Netlist, *, load: str = "typical", context: str | None
     }
 
 
-def _propagate(netlist: Netlist, load: str, context: str) -> _Events:
-    """Events of every net, in topological order from the registers."""
+def _propagate(netlist: Netlist, load: str, context: str, *, ports: bool = False) -> _Events:
+    """Events of every net, in topological order from the registers, and from the input ports if they have any."""
     propagation = _Propagation(netlist, edge_loads_ff(netlist, load, context))
+    if ports:
+        propagation.enter_from_ports()
     for instance in netlist.flops:
         propagation.launch(instance)
     if context == "array":
@@ -141,6 +147,15 @@ class _Propagation:
                 if arc.kind in ("rising_edge", "falling_edge"):
                     for edge in arc.delay_ps:
                         self._arrive(instance, pin, arc, edge, _CLOCK, None)
+
+    def enter_from_ports(self) -> None:
+        """Input ports have a slew, but no arrival that could decide a path."""
+        netlist = self._netlist
+        for port, nets in netlist.inputs.items():
+            for net in nets:
+                for edge in EDGES:
+                    slew_ps = netlist.library.default_slew_ps
+                    self.events[net, edge] = _Event(-math.inf, slew_ps, port, netlist.nets[net], None)
 
     def enter_from_neighbours(self) -> None:
         """Input ports change when the neighbour's registers do, which are like ours."""
