@@ -28,7 +28,7 @@ def weight_histograms(compression: Compression) -> Figure:
         axes.tick_params(labelbottom=True)
     figure.supylabel("fraction of the weights (log)", fontsize=9)
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+    figure.legend(handles[::-1], labels[::-1], loc="outside upper center", ncols=2, frameon=False, fontsize=8)
     return figure
 
 
@@ -61,6 +61,6 @@ def kept_sets(compression: Compression) -> Figure:
     counts = dict(sizes.iter_rows())
     axes.set_yticks(range(len(layers)), [f"{layer} ({counts[layer]})" for layer in layers], fontsize=8)
     axes.set(xlim=(-130, 129), ylim=(len(layers) - 0.5, -0.5), xlabel="weight value")
-    axes.set_title("Values kept by layer (0 in red; in brackets how many; grey: all)", fontsize=10)
+    axes.set_title("Values kept by layer (0 in orange; in brackets how many; grey: all)", fontsize=10)
     axes.grid(axis="x", alpha=0.3)
     return figure
