@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,9 @@ def wattloop(tmp_path: Path) -> Wattloop:
     """Runs `wattloop ARGS...` in an empty folder; keyword arguments are added to its environment."""
     program = Path(sys.executable).parent / "wattloop"
 
-    def run(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(*args: str | Path, wrapper: Sequence[str] = (), **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(program), *map(str, args)],
+            [*wrapper, str(program), *map(str, args)],
             cwd=tmp_path,
             env={**os.environ, **env},
             capture_output=True,
@@ -36,8 +36,8 @@ def wattloop(tmp_path: Path) -> Wattloop:
 def refused(wattloop: Wattloop) -> Callable[..., str]:
     """Runs a command that must end with status 2 and one line on standard error, and returns that line."""
 
-    def run(*args: str | Path, **env: str) -> str:
-        done = wattloop(*args, **env)
+    def run(*args: str | Path, wrapper: Sequence[str] = (), **env: str) -> str:
+        done = wattloop(*args, wrapper=wrapper, **env)
         assert done.returncode == 2, done.stderr
         lines = done.stderr.splitlines()
         assert lines[-1].startswith("wattloop: ")

@@ -82,7 +82,7 @@ class CharacterizeSettings:
         layer: the layer whose statistics `wattloop characterize` samples; None for the second convolution.
         images: training images behind those statistics.
         tiles: tiles of a layer that statistics are collected from; None for all.
-        pairs: transitions sampled for each weight value.
+        pairs: transitions sampled for each weight value, rounded up to a multiple of `batches`.
         batches: independent parts of `pairs`, whose spread is the sampling error.
         seed: of the sampling.
     """
@@ -91,15 +91,15 @@ class CharacterizeSettings:
     layer: str | None = None
     images: int = 8
     tiles: int | None = None
-    pairs: int = 2048
+    pairs: int = 2000
     batches: int = 8
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("images", "pairs", "batches"):
+        for name in ("images", "pairs"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        _require(self.batches >= 2, "batches", self.batches, "2 or more")
         _require(self.tiles is None or self.tiles >= 1, "tiles", self.tiles, "1 or more")
-        _require(self.pairs % self.batches == 0, "pairs", self.pairs, f"a multiple of batches = {self.batches}")
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,14 @@ class Trained:
     Attributes:
         network: the network, without constraints unless its checkpoint brought some.
         dataset: its data set.
+        key: content key of the network.
         history: how training went, a row an epoch: stage ("float", "int8"), loss, accuracies as fractions; empty for a
             checkpoint.
     """
 
     network: QuantizedNetwork
     dataset: Dataset
+    key: str
     history: tuple[dict[str, float | str], ...]
 
 
@@ -64,12 +66,12 @@ def trained_network(settings: Settings, *, store: Store | None = None, progress:
 
     dataset = load_dataset(settings, progress)
     if settings.network.checkpoint is not None:
-        return Trained(load(Path(settings.network.checkpoint)), dataset, ())
-    entry = (store or Store()).entry(
-        "network", _key(settings, dataset), lambda folder: _train(settings, dataset, folder, progress)
-    )
+        path = Path(settings.network.checkpoint)
+        return Trained(load(path), dataset, content_key(path.read_bytes()), ())
+    key = _key(settings, dataset)
+    entry = (store or Store()).entry("network", key, lambda folder: _train(settings, dataset, folder, progress))
     history = json.loads((entry / _HISTORY).read_text())
-    return Trained(load(entry / _NETWORK), dataset, tuple(history))
+    return Trained(load(entry / _NETWORK), dataset, key, tuple(history))
 
 
 def _key(settings: Settings, dataset: Dataset) -> str:
