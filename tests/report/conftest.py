@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.journal import ConfigurationTried, Finished, LayerDecided, LayerStarted, Started
-from wattloop.compress.result import CompressionResult, LayerResult
-from wattloop.compress.subject import Quality
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.journal import ConfigurationTried, Finished, LayerDecided, LayerStarted, Started
+from wattloop.compression.result import CompressionResult, LayerResult
+from wattloop.compression.subject import Quality
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
 
 CURVE = 50.0 + np.abs(np.arange(-128, 128)) / 2

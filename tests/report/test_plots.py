@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from wattloop.compress.result import CompressionResult
+from wattloop.compression.result import CompressionResult
 from wattloop.report import energy_plots, tradeoff_plot, weight_plots
 from wattloop.report.inputs import Compression, read_run
 from wattloop.report.value_curves import layer_curves

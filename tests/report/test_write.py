@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from matplotlib.image import imread
 
-from wattloop.compress.result import CompressionResult
+from wattloop.compression.result import CompressionResult
 from wattloop.errors import StorageError
 from wattloop.report.write import write_report
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from wattloop import config
-from wattloop.compress.config import CompressConfig
+from wattloop.compression.config import CompressConfig
 from wattloop.errors import ConfigError
 from wattloop.gates.spec import ArraySpec
 from wattloop.nn.config import TrainConfig

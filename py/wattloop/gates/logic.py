@@ -253,6 +253,8 @@ def _print(expr: Expr, rename: Callable[[str], str], complement: str, constants:
             return rename(name)
         case Const(value):
             return constants[value]
+        case Not(Not(arg)):  # Icarus takes `~~x` for a syntax error
+            return _print(arg, rename, complement, constants)
         case Not(arg):
             return complement + _print(arg, rename, complement, constants)
         case And(args) | Or(args) | Xor(args):

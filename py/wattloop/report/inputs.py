@@ -15,6 +15,10 @@ from wattloop.errors import StorageError
 T = TypeVar("T")
 
 
+# The Arrow schema and the names of all nets are for programs.
+_LONG_METADATA = ("ARROW:schema", "nets")
+
+
 @dataclass(frozen=True)
 class Compression:
     """What a compression left behind.
@@ -44,7 +48,7 @@ class Table:
     Attributes:
         name: file name without its ending.
         rows: one row a weight value.
-        metadata: provenance kept in the Parquet file.
+        metadata: provenance kept in the Parquet file, the long lists left out.
     """
 
     name: str
@@ -103,7 +107,7 @@ def _table(path: Path) -> Table:
     if rows.is_empty():
         raise StorageError(f"{path} is empty: characterise again")
     metadata = _read(path, pl.read_parquet_metadata)
-    return Table(path.stem, rows, {k: v for k, v in metadata.items() if k != "ARROW:schema"})
+    return Table(path.stem, rows, {k: v for k, v in metadata.items() if k not in _LONG_METADATA})
 
 
 def _json_mapping(path: Path) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def _lines(netlist: Netlist, instance: Instance, place: dict[int, int]) -> list[
 
     lines = []
     for pin in (pin for pin in cell.outputs if pin in instance.pins):
-        expression = to_verilog(output_expression(cell, pin), lanes=LANES, rename=operand).replace("~~", "")
+        expression = to_verilog(output_expression(cell, pin), lanes=LANES, rename=operand)
         place[instance.pins[pin]] = len(place)
         lines.append(CellLine(len(place) - 1, expression))
     return lines

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from wattloop.compress.remap import GREATEST, LEAST
+from wattloop.compression.remap import GREATEST, LEAST
 
 Float = npt.NDArray[np.float64]
 

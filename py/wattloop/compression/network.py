@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from wattloop.arith.layer import LayerTrace
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.subject import Constraint, Float, Float32, Int8, Quality
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.subject import Constraint, Float, Float32, Int8, Quality
 from wattloop.nn import checkpoint
 from wattloop.nn.config import TrainConfig
 from wattloop.nn.constraint import constrain, constraint_of, release
@@ -35,7 +35,7 @@ class State:
 
 
 class NetworkSubject:
-    """Implements `wattloop.compress.subject.Subject`; changes the network that it is given."""
+    """Implements `wattloop.compression.subject.Subject`; changes the network that it is given."""
 
     def __init__(self, network: QuantizedNetwork, dataset: Dataset, config: CompressConfig) -> None:
         self.network = network

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from wattloop.compress.config import CompressConfig
+from wattloop.compression.config import CompressConfig
 from wattloop.errors import ConfigError
 
 
@@ -45,5 +45,5 @@ def test_the_defaults_are_those_of_the_paper() -> None:
 
 
 def test_the_settings_can_be_read_without_torch() -> None:
-    code = "import sys, wattloop.compress.config; sys.exit('torch' in sys.modules)"
+    code = "import sys, wattloop.compression.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

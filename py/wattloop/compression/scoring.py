@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wattloop.compress.bench import Bench
-from wattloop.compress.config import CompressConfig
+from wattloop.compression.bench import Bench
+from wattloop.compression.config import CompressConfig
 
 
 @dataclass(frozen=True)

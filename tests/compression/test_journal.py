@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from wattloop.compress.journal import ConfigurationTried, LayerDecided, Started, from_lines, to_lines
+from wattloop.compression.journal import ConfigurationTried, LayerDecided, Started, from_lines, to_lines
 from wattloop.errors import StorageError
 
 EVENTS = (

@@ -12,9 +12,9 @@ import polars as pl
 from cattrs import BaseValidationError
 from cattrs.preconf.json import make_converter
 
-from wattloop.compress import journal
-from wattloop.compress.remap import GREATEST, LEAST
-from wattloop.compress.result import CompressionResult, Figures, LayerResult
+from wattloop.compression import journal
+from wattloop.compression.remap import GREATEST, LEAST
+from wattloop.compression.result import CompressionResult, Figures, LayerResult
 from wattloop.errors import StorageError
 from wattloop.nn import checkpoint
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy

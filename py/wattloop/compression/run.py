@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from wattloop.compress.assemble import compress_subject
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.journal import Event
-from wattloop.compress.network import NetworkSubject
-from wattloop.compress.result import CompressionResult
-from wattloop.compress.resume import FolderResume, run_key
+from wattloop.compression.assemble import compress_subject
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.journal import Event
+from wattloop.compression.network import NetworkSubject
+from wattloop.compression.result import CompressionResult
+from wattloop.compression.resume import FolderResume, run_key
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.power.oracle import Profiler

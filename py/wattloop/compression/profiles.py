@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.journal import OnEvent, Profiled
-from wattloop.compress.subject import Subject
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.journal import OnEvent, Profiled
+from wattloop.compression.subject import Subject
 from wattloop.power.oracle import EnergyOracle, LayerEnergy, Profiler
 
 

@@ -8,13 +8,13 @@ from importlib.metadata import version
 
 import numpy as np
 
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.journal import OnEvent
-from wattloop.compress.outcome import Decision, Outcome, Resume
-from wattloop.compress.remap import Int8, histogram
-from wattloop.compress.result import CompressionResult, LayerResult
-from wattloop.compress.schedule import Schedule
-from wattloop.compress.subject import Quality, Subject
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.journal import OnEvent
+from wattloop.compression.outcome import Decision, Outcome, Resume
+from wattloop.compression.remap import Int8, histogram
+from wattloop.compression.result import CompressionResult, LayerResult
+from wattloop.compression.schedule import Schedule
+from wattloop.compression.subject import Quality, Subject
 from wattloop.errors import ModelError
 from wattloop.power.oracle import LayerEnergy, Profiler
 
@@ -30,7 +30,7 @@ def compress_subject(
     on_event: OnEvent = lambda event: None,
     resume: Resume | None = None,
 ) -> CompressionResult:
-    """Compress any `Subject`; see `wattloop.compress.run.compress`. The result holds no network."""
+    """Compress any `Subject`; see `wattloop.compression.run.compress`. The result holds no network."""
     scope = [name for name, kind in subject.kinds.items() if config.scope == "all" or kind == "conv"]
     if not scope:
         raise ModelError(f"nothing to compress: the network has no layer of compress.scope = {config.scope!r}")

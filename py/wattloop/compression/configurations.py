@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattloop.compress.candidates import rank_values
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.pruning import magnitude_mask
-from wattloop.compress.remap import GREATEST, LEAST, Int64, histogram, remap
-from wattloop.compress.scoring import ScoredRemoval, ranked
-from wattloop.compress.subject import Float, Float32
+from wattloop.compression.candidates import rank_values
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.pruning import magnitude_mask
+from wattloop.compression.remap import GREATEST, LEAST, Int64, histogram, remap
+from wattloop.compression.scoring import ScoredRemoval, ranked
+from wattloop.compression.subject import Float, Float32
 from wattloop.power.oracle import EnergyOracle
 
 _WEIGHTS = np.arange(LEAST, GREATEST + 1)

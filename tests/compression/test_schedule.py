@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattloop.compress.config import CompressConfig, DeltaSplit
-from wattloop.compress.configurations import ordered
-from wattloop.compress.journal import (
+from wattloop.compression.config import CompressConfig, DeltaSplit
+from wattloop.compression.configurations import ordered
+from wattloop.compression.journal import (
     ConfigurationTried,
     Event,
     Finished,
@@ -22,9 +22,9 @@ from wattloop.compress.journal import (
     SafeSet,
     Started,
 )
-from wattloop.compress.outcome import Outcome, Progress, Resume, bounds_of, shares_of
-from wattloop.compress.schedule import Schedule
-from wattloop.compress.subject import Quality
+from wattloop.compression.outcome import Outcome, Progress, Resume, bounds_of, shares_of
+from wattloop.compression.schedule import Schedule
+from wattloop.compression.subject import Quality
 
 from .fakes import FakeOracle, FakeProfiler, FakeSubject, by_distance, by_hash, normal_weights
 

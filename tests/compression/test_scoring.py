@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wattloop.compress.bench import Bench
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.scoring import (
+from wattloop.compression.bench import Bench
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.scoring import (
     MeasuredAccuracy,
     PredictedLoss,
     Removal,
@@ -15,7 +15,7 @@ from wattloop.compress.scoring import (
     ranked,
     scoring_of,
 )
-from wattloop.compress.subject import Constraint, Quality
+from wattloop.compression.subject import Constraint, Quality
 
 from .fakes import FakeOracle, FakeSubject, normal_weights
 

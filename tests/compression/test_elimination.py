@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from wattloop.compress.bench import Bench
-from wattloop.compress.config import CompressConfig, Scoring
-from wattloop.compress.elimination import Elimination
-from wattloop.compress.journal import RemovalTried
-from wattloop.compress.remap import remap
-from wattloop.compress.scoring import scoring_of
-from wattloop.compress.subject import Constraint, Quality
+from wattloop.compression.bench import Bench
+from wattloop.compression.config import CompressConfig, Scoring
+from wattloop.compression.elimination import Elimination
+from wattloop.compression.journal import RemovalTried
+from wattloop.compression.remap import remap
+from wattloop.compression.scoring import scoring_of
+from wattloop.compression.subject import Constraint, Quality
 
 from .fakes import CURVE, FakeOracle, FakeSubject, normal_weights
 

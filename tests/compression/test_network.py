@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from wattloop.compress.bench import Bench
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.journal import LayerStarted
-from wattloop.compress.network import NetworkSubject
-from wattloop.compress.pruning import magnitude_mask
-from wattloop.compress.result import CompressionResult
-from wattloop.compress.run import compress
-from wattloop.compress.subject import FREE, Constraint
+from wattloop.compression.bench import Bench
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.journal import LayerStarted
+from wattloop.compression.network import NetworkSubject
+from wattloop.compression.pruning import magnitude_mask
+from wattloop.compression.result import CompressionResult
+from wattloop.compression.run import compress
+from wattloop.compression.subject import FREE, Constraint
 from wattloop.errors import ModelError, StorageError
 from wattloop.nn.config import TrainConfig
 from wattloop.nn.datasets import Dataset, load

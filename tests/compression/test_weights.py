@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from wattloop.compress.candidates import rank_values
-from wattloop.compress.pruning import magnitude_mask
-from wattloop.compress.remap import Bool, Int8, as_values, histogram, remap
+from wattloop.compression.candidates import rank_values
+from wattloop.compression.pruning import magnitude_mask
+from wattloop.compression.remap import Bool, Int8, as_values, histogram, remap
 from wattloop.errors import ConfigError
 
 from .fakes import CURVE, normal_weights

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
-from wattloop.compress.remap import histogram, remap
-from wattloop.compress.subject import FREE, Constraint, Quality
+from wattloop.compression.remap import histogram, remap
+from wattloop.compression.subject import FREE, Constraint, Quality
 from wattloop.power.oracle import IDENTITY, EnergyBreakdown, HardwareMapping, LayerEnergy
 
 VALUES = np.arange(-128, 128)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wattloop.compress.bench import Bench
-from wattloop.compress.journal import OnEvent, RemovalTried
-from wattloop.compress.scoring import Removal, RemovalScoring, ScoredRemoval
-from wattloop.compress.subject import Quality
+from wattloop.compression.bench import Bench
+from wattloop.compression.journal import OnEvent, RemovalTried
+from wattloop.compression.scoring import Removal, RemovalScoring, ScoredRemoval
+from wattloop.compression.subject import Quality
 
 
 @dataclass

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.configurations import Configuration, ordered
-from wattloop.compress.journal import (
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.configurations import Configuration, ordered
+from wattloop.compression.journal import (
     ConfigurationTried,
     Event,
     Finished,
@@ -15,10 +15,10 @@ from wattloop.compress.journal import (
     OnEvent,
     Started,
 )
-from wattloop.compress.layer_search import LayerSearch, Reached
-from wattloop.compress.outcome import Decision, Outcome, Progress, Resume, bounds_of, shares_of, sum_fj
-from wattloop.compress.profiles import Profiles
-from wattloop.compress.subject import Quality, Subject, better
+from wattloop.compression.layer_search import LayerSearch, Reached
+from wattloop.compression.outcome import Decision, Outcome, Progress, Resume, bounds_of, shares_of, sum_fj
+from wattloop.compression.profiles import Profiles
+from wattloop.compression.subject import Quality, Subject, better
 from wattloop.power.oracle import LayerEnergy, Profiler
 
 

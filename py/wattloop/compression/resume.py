@@ -10,10 +10,10 @@ from typing import Any
 import safetensors
 import safetensors.torch
 
-from wattloop.compress import journal
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.network import State
-from wattloop.compress.outcome import Decision, Progress
+from wattloop.compression import journal
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.network import State
+from wattloop.compression.outcome import Decision, Progress
 from wattloop.errors import StorageError
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
@@ -30,7 +30,7 @@ def run_key(network: QuantizedNetwork, dataset: Dataset, config: CompressConfig,
 
 
 class FolderResume:
-    """Implements `wattloop.compress.outcome.Resume` in a folder.
+    """Implements `wattloop.compression.outcome.Resume` in a folder.
 
     Args:
         folder: made when needed.

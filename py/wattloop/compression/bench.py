@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from wattloop.compress.remap import Bool, Int8, Int64, as_values, histogram, remap
-from wattloop.compress.subject import Constraint, Float, Quality, Subject
+from wattloop.compression.remap import Bool, Int8, Int64, as_values, histogram, remap
+from wattloop.compression.subject import Constraint, Float, Quality, Subject
 from wattloop.power.oracle import EnergyOracle, LayerEnergy
 
 

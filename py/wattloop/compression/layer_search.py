@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wattloop.compress.bench import Bench
-from wattloop.compress.candidates import rank_values
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.configurations import Configuration
-from wattloop.compress.elimination import Elimination
-from wattloop.compress.journal import OnEvent, Pruned, SafeSet
-from wattloop.compress.pruning import magnitude_mask
-from wattloop.compress.scoring import scoring_of
-from wattloop.compress.subject import Constraint, Subject
+from wattloop.compression.bench import Bench
+from wattloop.compression.candidates import rank_values
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.configurations import Configuration
+from wattloop.compression.elimination import Elimination
+from wattloop.compression.journal import OnEvent, Pruned, SafeSet
+from wattloop.compression.pruning import magnitude_mask
+from wattloop.compression.scoring import scoring_of
+from wattloop.compression.subject import Constraint, Subject
 from wattloop.power.oracle import EnergyOracle
 
 

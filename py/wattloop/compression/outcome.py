@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.journal import Event
-from wattloop.compress.subject import Quality
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.journal import Event
+from wattloop.compression.subject import Quality
 from wattloop.power.oracle import LayerEnergy
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wattloop.compress.config import CompressConfig
-from wattloop.compress.journal import Event
-from wattloop.compress.subject import Quality
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.journal import Event
+from wattloop.compression.subject import Quality
 from wattloop.power.oracle import LayerEnergy
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class CompressionResult(Figures):
         Raises:
             StorageError: the folder cannot be written.
         """
-        from wattloop.compress.archive import save
+        from wattloop.compression.archive import save
 
         save(self, folder)
 
@@ -114,7 +114,7 @@ class CompressionResult(Figures):
         Raises:
             StorageError: a file is missing or damaged.
         """
-        from wattloop.compress.archive import load
+        from wattloop.compression.archive import load
 
         return load(folder)
 
