@@ -8,15 +8,15 @@ killed run leaves nothing half-written that a later run could read.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import platformdirs
@@ -31,8 +31,20 @@ def cache_root() -> Path:
     return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("wattloop"))
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """`value` as JSON-able data whose text is the same for equal values."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in sorted(value.items(), key=lambda kv: str(kv[0]))}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return _tagged(value)
+
+
+def _tagged(value: object) -> dict[str, object]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"__class__": type(value).__qualname__, **fields}
@@ -41,12 +53,6 @@ def _plain(value: object) -> Any:
         return {"__array__": digest, "dtype": str(value.dtype), "shape": list(value.shape)}
     if isinstance(value, bytes):
         return {"__bytes__": hashlib.sha256(value).hexdigest()}
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in sorted(value.items(), key=lambda kv: str(kv[0]))}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
     raise TypeError(f"no content key for a {type(value).__name__}")
 
 
@@ -60,15 +66,33 @@ def content_key(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+# What the disk or its permissions refuse; any other OSError (a missing input file, say) is not about storage.
+_STORAGE_ERRNOS = {
+    getattr(errno, name)
+    for name in (
+        *("EACCES", "EDQUOT", "EEXIST", "EFBIG", "EIO", "EISDIR", "ENAMETOOLONG"),
+        *("ENOSPC", "ENOTDIR", "ENOTEMPTY", "EPERM", "EROFS"),
+    )
+}
+
+
 @contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system says when `path` cannot be written into a `StorageError`."""
     try:
         yield
     except OSError as error:
+        if error.errno not in _STORAGE_ERRNOS:
+            raise
         reason = error.strerror or str(error)
         raise StorageError(
             f"cannot write {path}: {reason}; free space or choose another folder (cache: WATTLOOP_CACHE, runs: --out)"
         ) from error
+
+
+def scratch_beside(path: Path) -> Path:
+    """A fresh hidden name in the folder of `path`, from which it can be renamed into place."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
@@ -78,17 +102,17 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         StorageError: the folder is not writable or the disk is full; nothing is left behind.
     """
     raw = data.encode() if isinstance(data, str) else data
-    with _storage_errors(path):
+    with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        scratch = scratch_beside(path)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with scratch.open("xb") as file:
                 file.write(raw)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(scratch, path)
+            scratch.replace(path)
         except BaseException:
-            Path(scratch).unlink(missing_ok=True)
+            scratch.unlink(missing_ok=True)
             raise
 
 
@@ -115,7 +139,7 @@ class Store:
         place = self.root / kind / key
         if place.is_dir():
             return place
-        with _storage_errors(place):
+        with storage_errors(place):
             place.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(str(place.parent / f".{key}.lock"))
             lock.acquire()
@@ -128,11 +152,12 @@ class Store:
 
     @staticmethod
     def _build(place: Path, build: Callable[[Path], None]) -> None:
-        with _storage_errors(place):
-            scratch = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+        with storage_errors(place):
+            scratch = scratch_beside(place)
+            scratch.mkdir()
             try:
                 build(scratch)
-                os.replace(scratch, place)
+                scratch.replace(place)
             except BaseException:
                 shutil.rmtree(scratch, ignore_errors=True)
                 raise

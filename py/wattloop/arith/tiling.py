@@ -1,0 +1,134 @@
+"""Cutting a layer into tiles of the array, and refusing what could overflow its partial sums."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattloop.arith.im2col import patch
+from wattloop.arith.layer import ConvGeometry, Int8, IntegerLayer, LayerTrace
+from wattloop.arith.quant import Levels
+from wattloop.errors import ModelError, OverflowRangeError
+from wattloop.gates.spec import ArraySpec
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What one pass through the array computes: `weights.T @ activations`.
+
+    Attributes:
+        weights: int8, shape (rows_used, cols_used): the reduction index down, output channels across.
+        activations: uint8 (int8 when signed), shape (rows_used, pixels_used).
+        image: index of the image in the trace.
+        group: convolution group.
+        row_block: which block of the reduction.
+        col_block: which block of the group's output channels.
+        pixel_block: which block of output pixels.
+    """
+
+    weights: Int8
+    activations: Levels
+    image: int
+    group: int
+    row_block: int
+    col_block: int
+    pixel_block: int
+
+
+def _group_channels(geometry: ConvGeometry) -> int:
+    return geometry.out_channels // geometry.groups
+
+
+def tile_grid(trace: LayerTrace, spec: ArraySpec) -> tuple[int, int, int, int, int]:
+    """Tiles along (image, group, row block, column block, pixel block)."""
+    geometry = trace.layer.geometry
+    return (
+        trace.images,
+        geometry.groups,
+        math.ceil(geometry.reduction / spec.rows),
+        math.ceil(_group_channels(geometry) / spec.cols),
+        math.ceil(geometry.pixels / spec.pixels),
+    )
+
+
+def tile_count(trace: LayerTrace, spec: ArraySpec) -> int:
+    """Tiles of all images: images * groups * ceil(K/rows) * ceil(C_out/cols) * ceil(pixels/spec.pixels)."""
+    return math.prod(tile_grid(trace, spec))
+
+
+def tile_at(trace: LayerTrace, spec: ArraySpec, index: int) -> Tile:
+    """Tile number `index`, counted with the pixel block fastest and the image slowest.
+
+    Raises:
+        ModelError: no such tile.
+    """
+    grid = tile_grid(trace, spec)
+    if not 0 <= index < math.prod(grid):
+        raise ModelError(f"layer {trace.layer.name} has tiles 0 to {math.prod(grid) - 1}, not {index}")
+    image, group, row_block, col_block, pixel_block = (int(i) for i in np.unravel_index(index, grid))
+    geometry = trace.layer.geometry
+    rows = _block(row_block, spec.rows, geometry.reduction)
+    cols = _block(col_block, spec.cols, _group_channels(geometry))
+    pixels = _block(pixel_block, spec.pixels, geometry.pixels)
+    first = group * _group_channels(geometry)
+    weights = trace.layer.weight[first + cols.start : first + cols.stop, rows].T
+    activations = patch(trace.inputs[image], geometry, group, rows, pixels)
+    return Tile(weights, activations, image, group, row_block, col_block, pixel_block)
+
+
+def _block(index: int, size: int, total: int) -> slice:
+    return slice(index * size, min((index + 1) * size, total))
+
+
+def psum_bounds(layer: IntegerLayer, spec: ArraySpec) -> tuple[int, int]:
+    """Least and greatest partial sum that any tile of `layer` can reach inside the array, over all activations.
+
+    Each row may take its own worst activation, and a row's worst contribution is never on the good side of 0; so the
+    prefix sums are monotone and the bound, reached at a block's last row, is exact.
+    """
+    low_a, high_a = spec.mac.activation_range
+    weight = layer.weight.astype(np.int64)
+    starts = np.arange(0, layer.geometry.reduction, spec.rows)
+    least = np.minimum(np.minimum(weight * low_a, weight * high_a), 0)
+    greatest = np.maximum(np.maximum(weight * low_a, weight * high_a), 0)
+    return int(np.add.reduceat(least, starts, 1).min()), int(np.add.reduceat(greatest, starts, 1).max())
+
+
+def check_overflow(layer: IntegerLayer, spec: ArraySpec, psum_offset: int = 0) -> None:
+    """Refuse a layer whose weights could overflow the partial sums of the array at worst-case activations.
+
+    Args:
+        layer: weights at hand.
+        spec: the array; its rows cut the reduction.
+        psum_offset: constant that enters row 0.
+
+    Raises:
+        OverflowRangeError: a partial sum, a weight or the sign of the activations does not fit; names the layer.
+    """
+    mac = spec.mac
+    low_w, high_w = mac.weight_range
+    if layer.weight.size and (layer.weight.min() < low_w or layer.weight.max() > high_w):
+        raise OverflowRangeError(
+            f"layer {layer.name}: weights {layer.weight.min()}..{layer.weight.max()} do not fit {mac.weight_bits} bits"
+        )
+    if layer.activation_signed != mac.activation_signed:
+        have, want = ("int8", "unsigned") if layer.activation_signed else ("uint8", "signed")
+        raise OverflowRangeError(
+            f"layer {layer.name}: its inputs are {have}, but the MAC takes {want} activations; "
+            f"set activation_signed = {str(layer.activation_signed).lower()}"
+        )
+    if mac.activation_bits < 8:
+        raise OverflowRangeError(
+            f"layer {layer.name}: its inputs have 8 bits, but the MAC takes {mac.activation_bits}; "
+            "set activation_bits = 8"
+        )
+    least, greatest = psum_bounds(layer, spec)
+    low, high = mac.psum_range
+    if least + psum_offset < low or greatest + psum_offset > high:
+        raise OverflowRangeError(
+            f"layer {layer.name}: partial sums over {spec.rows} rows can reach {least + psum_offset}.."
+            f"{greatest + psum_offset} and do not fit {mac.psum_bits} bits ({low}..{high}); "
+            "use fewer rows, more psum_bits or another offset"
+        )

@@ -1,0 +1,75 @@
+"""One layer on the bench: what an allowed set would make of its weights, its energy and the network's quality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from wattloop.compress.remap import Bool, Int8, as_values, remap
+from wattloop.compress.subject import Constraint, Float, Quality, Subject
+from wattloop.power.oracle import EnergyOracle, LayerEnergy
+
+
+class Bench:
+    """A layer with its mask and its current allowed set.
+
+    The latent weights and their sensitivity are read once and stand until `refresh`, which whoever fine-tunes the
+    network calls.
+
+    Attributes:
+        subject: the network.
+        layer: name of the layer.
+        oracle: what its energy is asked from.
+        constraint: the mask and the set in force.
+    """
+
+    def __init__(self, subject: Subject, oracle: EnergyOracle, layer: str, constraint: Constraint) -> None:
+        self.subject = subject
+        self.oracle = oracle
+        self.layer = layer
+        self.constraint = constraint
+        subject.constrain(layer, constraint)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Forget what was read from the network."""
+        self._latent = self.subject.latent(self.layer)
+        self._sensitivity: Float | None = None
+
+    @property
+    def mask(self) -> Bool | None:
+        """True where a weight is kept."""
+        return self.constraint.mask
+
+    def allow(self, values: Iterable[int]) -> None:
+        """Put the set `values` in force."""
+        self.constraint = Constraint(as_values(values), self.mask)
+        self.subject.constrain(self.layer, self.constraint)
+
+    def weights(self, values: Iterable[int] | None) -> Int8:
+        """The layer's integer weights if `values` were allowed."""
+        return remap(self._latent, values, self.mask)
+
+    def kept_latents(self) -> Int8:
+        """The latent weights that the mask keeps, flat."""
+        return self._latent.ravel() if self.mask is None else self._latent[self.mask]
+
+    def energy(self, values: Iterable[int] | None) -> LayerEnergy:
+        """The layer's energy per image if `values` were allowed."""
+        return self.oracle.energy(self.layer, self.weights(values))
+
+    def predicted_loss(self, values: Iterable[int]) -> float:
+        """Rise of the loss, nats, that the diagonal Fisher information predicts for moving to `values`."""
+        if self._sensitivity is None:
+            self._sensitivity = self.subject.sensitivity(self.layer)
+        steps = self.weights(values).astype(np.float64) - self.weights(self.constraint.values)
+        return 0.5 * float((self._sensitivity * steps**2).sum())
+
+    def measure(self, values: Iterable[int], images: int | None) -> Quality:
+        """Quality of the network if `values` were allowed; the set in force stays what it is."""
+        self.subject.constrain(self.layer, Constraint(as_values(values), self.mask))
+        try:
+            return self.subject.score(images)
+        finally:
+            self.subject.constrain(self.layer, self.constraint)

@@ -1,0 +1,90 @@
+"""The network under compression, as the loop sees it: one protocol, no torch in its signature."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from wattloop.arith.layer import LayerTrace
+
+Int8 = npt.NDArray[np.int8]
+Bool = npt.NDArray[np.bool_]
+Float = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well the network does on some images.
+
+    Attributes:
+        accuracy: fraction of the images classified correctly.
+        loss: mean cross-entropy, nats.
+        images: how many there were.
+    """
+
+    accuracy: float
+    loss: float
+    images: int
+
+
+def better(a: Quality, b: Quality) -> bool:
+    """`a` beats `b`: by accuracy, equal accuracies by loss."""
+    return (a.accuracy, -a.loss) > (b.accuracy, -b.loss)
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What a layer's weights may be.
+
+    Attributes:
+        values: the allowed set in ascending order, 0 included; None allows all 256.
+        mask: shape (out_channels, reduction), True where a weight is kept; None keeps all.
+    """
+
+    values: tuple[int, ...] | None = None
+    mask: Bool | None = None
+
+
+FREE = Constraint()
+
+
+class Subject(Protocol):
+    """A network whose layers can be constrained, fine-tuned, scored and rolled back."""
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """Kind ("conv" or "linear") of every layer by name, in the order of execution."""
+
+    def weight(self, layer: str) -> Int8:
+        """The integer weights that `layer` computes with, shape (out_channels, reduction)."""
+
+    def latent(self, layer: str) -> Int8:
+        """The integer weights of `layer` before its allowed set is applied (its mask is), same shape."""
+
+    def constrain(self, layer: str, constraint: Constraint) -> None:
+        """Replace the constraint of `layer`."""
+
+    def sensitivity(self, layer: str) -> Float:
+        """Diagonal Fisher information per squared integer step of each weight, same shape, on training images."""
+
+    def tune(self, epochs: int, seed: int) -> None:
+        """Fine-tune the whole network under its constraints."""
+
+    def score(self, images: int | None = None) -> Quality:
+        """Quality on the first `images` validation images (all for None)."""
+
+    def test(self) -> Quality:
+        """Quality on the test images; called at the very end only."""
+
+    def trace(self, images: int, layers: Collection[str], split: Literal["train", "test"]) -> Sequence[LayerTrace]:
+        """Integer traces of `layers` on the first `images` images of `split`."""
+
+    def snapshot(self) -> object:
+        """The whole state: weights, normalisation, scales, constraints."""
+
+    def restore(self, snapshot: object) -> None:
+        """Back to a state that `snapshot` returned."""

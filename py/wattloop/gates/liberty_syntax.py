@@ -1,0 +1,120 @@
+"""The syntax of a Liberty file: nested groups of attributes, from the `liberty-parser` package, cached.
+
+What the groups mean is `liberty.py`'s business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from liberty.parser import ExceptionWithLineNum, parse_multi_liberty
+
+from wattloop.errors import LibertyError, StorageError
+from wattloop.store import Store, content_key
+
+Node = Any  # of liberty-parser's syntax tree, which has no types
+_FORMAT = 1  # of the cached tree; raise it when `_plain` changes
+_FILE = "library.json"
+
+
+@dataclass(frozen=True)
+class Group:
+    """A Liberty group. Every value is text, quotes taken off.
+
+    Attributes:
+        kind: "library", "cell", "pin", ...
+        args: what stands in its parentheses.
+        attributes: values by name, the last where a name is repeated; one value for `a : v`, several for `a (v, w)`.
+        children: its groups as plain data, wrapped as they are asked for.
+    """
+
+    kind: str
+    args: tuple[str, ...]
+    attributes: dict[str, list[str]]
+    children: list[list[Any]]
+
+    @staticmethod
+    def wrap(raw: list[Any]) -> Group:
+        """Group of a plain `[kind, args, attributes, children]`."""
+        kind, args, attributes, children = raw
+        return Group(kind, tuple(args), attributes, children)
+
+    @property
+    def name(self) -> str:
+        """First argument, or the empty string."""
+        return self.args[0] if self.args else ""
+
+    def get(self, attribute: str, default: str | None = None) -> str | None:
+        """Value of a simple attribute."""
+        values = self.attributes.get(attribute)
+        return values[0] if values else default
+
+    def groups(self, *kinds: str) -> Iterator[Group]:
+        """Child groups of any of `kinds`, in file order."""
+        return (Group.wrap(raw) for raw in self.children if raw[0] in kinds)
+
+    def first(self, kind: str) -> Group | None:
+        """First child group of that kind."""
+        return next(self.groups(kind), None)
+
+
+def read_groups(path: Path, store: Store | None = None) -> tuple[Group, str]:
+    """The `library` group of a Liberty file and the SHA-256 of the file.
+
+    Raises:
+        LibertyError: missing, empty, binary, cut short or malformed; names the file and the line.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LibertyError(f"cannot read the Liberty file {path}: {error.strerror}; give the path of one") from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    key = content_key("liberty", _FORMAT, sha256, importlib.metadata.version("liberty-parser"))
+
+    def build(folder: Path) -> None:
+        (folder / _FILE).write_text(json.dumps(_parse(path, data), separators=(",", ":")))
+
+    entry = (store or Store()).entry("liberty", key, build) / _FILE
+    try:
+        return Group.wrap(json.loads(entry.read_text())), sha256
+    except (OSError, ValueError) as error:
+        raise StorageError(f"the cache entry {entry.parent} is damaged: delete it and try again") from error
+
+
+def _parse(path: Path, data: bytes) -> list[Any]:
+    if not data.strip():
+        raise LibertyError(f"{path} is empty: fetch the Liberty file again")
+    if b"\0" in data:
+        raise LibertyError(f"{path} is a binary file, not Liberty text: give an uncompressed .lib file")
+    try:
+        tops = parse_multi_liberty(data.decode("utf-8", errors="replace"))
+    except ExceptionWithLineNum as error:
+        what = type(error.e).__name__ if not str(error.e) else str(error.e)
+        cut = "; the file seems to be cut short: fetch it again" if "EndOfFile" in repr(error.e) else ""
+        raise LibertyError(f"{path}, line {error.line_num + 1}: not Liberty: {what}{cut}") from error
+    libraries = [top for top in tops if top.group_name == "library"]
+    if len(libraries) != 1:
+        raise LibertyError(f"{path} holds {len(libraries)} library groups instead of one: give one library a file")
+    return _plain(libraries[0])
+
+
+def _plain(group: Node) -> list[Any]:
+    attributes = {}
+    for attribute in group.attributes:
+        value = attribute.value
+        attributes[attribute.name] = [_text(v) for v in (value if isinstance(value, list) else [value])]
+    return [group.group_name, [_text(a) for a in group.args], attributes, [_plain(g) for g in group.groups]]
+
+
+def _text(value: Node) -> str:
+    # Quoted strings and expressions carry their text in `.value`; bare words, numbers and units print as themselves.
+    inner = getattr(value, "value", None)
+    if isinstance(inner, str):
+        return inner.replace("\\\n", " ").strip()
+    return str(value)

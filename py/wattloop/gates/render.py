@@ -1,0 +1,266 @@
+"""SystemVerilog of the MAC cell, the array and their simulation tops, rendered from the templates in `rtl/`.
+
+Templates do no arithmetic: every number that follows from a spec is worked out here.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from wattloop import resources
+from wattloop.errors import SpecError
+from wattloop.gates.spec import ArraySpec, MacSpec
+from wattloop.store import write_if_changed
+
+
+def bus(bits: int) -> str:
+    """Packed range of a vector of `bits` bits.
+
+    >>> bus(8)
+    '[7:0]'
+    """
+    return f"[{bits - 1}:0]"
+
+
+def address_bits(words: int) -> int:
+    """Address width of a memory of `words` words, at least 1.
+
+    >>> [address_bits(n) for n in (1, 2, 64, 65)]
+    [1, 1, 6, 7]
+    """
+    return max(1, (words - 1).bit_length())
+
+
+@dataclass(frozen=True)
+class MacNumbers:
+    """What mac.sv.j2 needs beside the spec.
+
+    Attributes:
+        spec: the cell.
+    """
+
+    spec: MacSpec
+
+    @property
+    def clocking(self) -> str:
+        """Event list of the flip-flops."""
+        return "posedge clk_i or negedge rst_ni" if self.spec.reset == "async" else "posedge clk_i"
+
+    @property
+    def activation_sign(self) -> str:
+        """For the header."""
+        return "signed" if self.spec.activation_signed else "unsigned"
+
+    @property
+    def bypass(self) -> bool:
+        """Whether some zero bypass is on."""
+        return self.spec.bypass_zero_weight or self.spec.bypass_zero_activation
+
+    @property
+    def factor_bits(self) -> int:
+        """Width of the activation as a signed number."""
+        return self.spec.activation_bits + (0 if self.spec.activation_signed else 1)
+
+    @property
+    def booth_digits(self) -> int:
+        """Radix-4 digits of a weight."""
+        return (self.spec.weight_bits + 1) // 2
+
+    @property
+    def booth_correction(self) -> str:
+        """Minus what the inverted sign bits of the rows add, modulo 2**psum_bits, as a Verilog literal."""
+        added = sum(1 << (self.factor_bits + 2 * digit) for digit in range(self.booth_digits))
+        bits = self.spec.psum_bits
+        return f"{bits}'h{-added % (1 << bits):x}"
+
+
+@dataclass(frozen=True)
+class MacBenchNumbers(MacNumbers):
+    """What mac_bench.sv.j2 needs beside the spec.
+
+    Attributes:
+        vectors: capacity of its memories.
+    """
+
+    vectors: int
+
+    @property
+    def bench_name(self) -> str:
+        """Module name."""
+        return f"bench_{self.spec.module_name}"
+
+    @property
+    def vector_bits(self) -> int:
+        """Width of a stimulus word {rst_n, w_en, w, a, p}."""
+        return 2 + self.spec.weight_bits + self.spec.activation_bits + self.spec.psum_bits
+
+    @property
+    def record_bits(self) -> int:
+        """Width of a result word {a_o, p_o}."""
+        return self.spec.activation_bits + self.spec.psum_bits
+
+    @property
+    def vector_address_bits(self) -> int:
+        """Address width of both memories."""
+        return address_bits(self.vectors)
+
+
+@dataclass(frozen=True)
+class ArrayNumbers:
+    """What systolic_array.sv.j2 and tile_top.sv.j2 need beside the spec.
+
+    Attributes:
+        spec: the array.
+        tiles: capacity of the tile top's memories.
+    """
+
+    spec: ArraySpec
+    tiles: int = 1
+
+    @property
+    def clocking(self) -> str:
+        """Event list of the flip-flops."""
+        return MacNumbers(self.spec.mac).clocking
+
+    @property
+    def tile_name(self) -> str:
+        """Module name of the tile top."""
+        return f"tile_p{self.spec.pixels}_{self.spec.module_name}"
+
+    @property
+    def weight_word_bits(self) -> int:
+        """One row of weights."""
+        return self.spec.cols * self.spec.mac.weight_bits
+
+    @property
+    def activation_word_bits(self) -> int:
+        """One column of activations."""
+        return self.spec.rows * self.spec.mac.activation_bits
+
+    @property
+    def psum_word_bits(self) -> int:
+        """One row of partial sums."""
+        return self.spec.cols * self.spec.mac.psum_bits
+
+    @property
+    def weight_words(self) -> int:
+        """Words of the weight memory."""
+        return self.tiles * self.spec.rows
+
+    @property
+    def pixel_words(self) -> int:
+        """Words of the activation and of the result memory."""
+        return self.tiles * self.spec.pixels
+
+    @property
+    def weight_address_bits(self) -> int:
+        """Address width of the weight memory."""
+        return address_bits(self.weight_words)
+
+    @property
+    def pixel_address_bits(self) -> int:
+        """Address width of the activation and of the result memory."""
+        return address_bits(self.pixel_words)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.folder("rtl")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters["bus"] = bus
+    return environment
+
+
+def _render(template: str, **context: object) -> str:
+    return _environment().get_template(f"{template}.sv.j2").render(**context)
+
+
+def _require_capacity(name: str, value: int) -> None:
+    if value < 1:
+        raise SpecError(f"{name} = {value!r} is illegal; legal: 1 or more")
+
+
+def render_mac(spec: MacSpec) -> str:
+    """Verilog of the cell, module `spec.module_name`.
+
+    Ports: clk_i rst_ni w_i w_en_i a_i p_i a_o p_o. Registers w_q, a_q, p_q.
+    """
+    return _render("mac", mac=spec, numbers=MacNumbers(spec))
+
+
+def render_array(spec: ArraySpec) -> str:
+    """Verilog of the array, module `spec.module_name`; it instantiates the cell (`render_mac`).
+
+    The cell of row r and column c is `gen_row[r].gen_col[c].u_mac`.
+    """
+    return _render("systolic_array", array=spec, mac=spec.mac, numbers=ArrayNumbers(spec))
+
+
+def render_tile_top(spec: ArraySpec, *, tiles: int = 1) -> str:
+    """Verilog of the array with its stimulus and result memories, module `tile_top_name(spec)`; for simulation.
+
+    Args:
+        spec: the array; `spec.pixels` is the greatest number of pixels of a tile.
+        tiles: the greatest number of tiles that one start runs back to back.
+
+    Raises:
+        SpecError: `tiles` is below 1.
+    """
+    _require_capacity("tiles", tiles)
+    return _render("tile_top", array=spec, mac=spec.mac, tiles=tiles, numbers=ArrayNumbers(spec, tiles))
+
+
+def render_mac_bench(spec: MacSpec, *, vectors: int) -> str:
+    """Verilog of one cell fed from a memory of `vectors` words, module `mac_bench_name(spec)`; for simulation.
+
+    Raises:
+        SpecError: `vectors` is below 1.
+    """
+    _require_capacity("vectors", vectors)
+    return _render("mac_bench", mac=spec, vectors=vectors, numbers=MacBenchNumbers(spec, vectors))
+
+
+def tile_top_name(spec: ArraySpec) -> str:
+    """Module name of the tile top.
+
+    >>> tile_top_name(ArraySpec())
+    'tile_p64_array_64x64_mac_w8a8p22_array'
+    """
+    return ArrayNumbers(spec).tile_name
+
+
+def mac_bench_name(spec: MacSpec) -> str:
+    """Module name of the cell's bench."""
+    return MacBenchNumbers(spec, 1).bench_name
+
+
+def write_rtl(spec: MacSpec | ArraySpec, folder: Path) -> list[Path]:
+    """Write the cell, or the cell, the array and the tile top, one file a module, named as the module.
+
+    Files that already hold the same text keep their time stamp.
+
+    Returns:
+        the files, each after those that it instantiates.
+
+    Raises:
+        StorageError: `folder` cannot be written.
+    """
+    mac = spec if isinstance(spec, MacSpec) else spec.mac
+    modules = {mac.module_name: render_mac(mac)}
+    if isinstance(spec, ArraySpec):
+        modules[spec.module_name] = render_array(spec)
+        modules[tile_top_name(spec)] = render_tile_top(spec)
+    paths = [folder / f"{name}.sv" for name in modules]
+    for path, text in zip(paths, modules.values(), strict=True):
+        write_if_changed(path, text)
+    return paths

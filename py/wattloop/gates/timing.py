@@ -1,0 +1,214 @@
+"""Static timing on Liberty tables (NLDM): slews and arrivals through the netlist, set-up at the registers.
+
+Rise and fall are kept apart, arcs follow their unateness, and where several arcs meet the latest arrival and the
+slowest slew win, as in sign-off tools. The clock is ideal (edge at 0, no slew) and wires are not modelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wattloop.errors import NetlistError
+from wattloop.gates.library import TimingArc
+from wattloop.gates.loads import edge_loads_ff, neighbour_ports
+from wattloop.gates.netlist import Instance, Netlist
+
+EDGES = ("rise", "fall")
+_OPPOSITE = {"rise": "fall", "fall": "rise"}
+_CLOCK_SLEW_PS = 0.0
+
+
+@dataclass(frozen=True)
+class TimingReport:
+    """The path that misses the clock by most, or meets it by least.
+
+    Attributes:
+        clock_ps: clock period.
+        load: capacitance convention of the loads.
+        context: "alone" (input ports have no arrival) or "array" (they come from the neighbours' registers).
+        arrival_ps: when the data is there.
+        setup_ps: how long before the edge it has to be there.
+        slack_ps: `clock_ps - arrival_ps - setup_ps`.
+        path: (instance or port, output pin, arrival in ps), from the register that launches to the last cell.
+        endpoint: (instance, pin) of the register that captures.
+    """
+
+    clock_ps: float
+    load: str
+    context: str
+    arrival_ps: float
+    setup_ps: float
+    slack_ps: float
+    path: tuple[tuple[str, str, float], ...]
+    endpoint: tuple[str, str]
+
+    @property
+    def summary(self) -> str:
+        """One line that says whether the clock is met, and by how much it is not."""
+        verdict = f"meets {self.clock_ps:g} ps with" if self.slack_ps >= 0 else f"misses {self.clock_ps:g} ps by"
+        return (
+            f"{verdict} {abs(self.slack_ps):.1f} ps "
+            f"(arrival {self.arrival_ps:.1f} + set-up {self.setup_ps:.1f} ps, {self.load} loads, {self.context})"
+        )
+
+
+@dataclass(frozen=True)
+class _Event:
+    """The latest transition of one net in one direction, and the one that causes it."""
+
+    arrival_ps: float
+    slew_ps: float
+    instance: str
+    pin: str
+    cause: tuple[int, str] | None
+
+
+_Events = dict[tuple[int, str], _Event]
+
+
+def critical_path(
+    netlist: Netlist, *, clock_ps: float = 200.0, load: str = "typical", context: str | None = None
+) -> TimingReport:
+    """Worst register-to-register path.
+
+    Args:
+        netlist: the netlist.
+        clock_ps: clock period.
+        load: "typical" or "signoff" pin capacitances.
+        context: "array" times input ports such as `a_i` and `p_i` as the neighbour's `a_o` and `p_o`, and loads those
+            outputs with the neighbour's inputs; "alone" does neither. Not given: "array" where there are such ports.
+
+    Raises:
+        NetlistError: no register captures anything, or a cell has no delay tables.
+    """
+    context = context or ("array" if neighbour_ports(netlist) else "alone")
+    events = _propagate(netlist, load, context)
+    ends = [end for instance in netlist.flops for end in _checks(netlist, instance, events)]
+    if not ends:
+        raise NetlistError(f"netlist {netlist.name} has no path that ends at a register: there is nothing to time")
+    (net, edge), setup_ps, endpoint = max(ends, key=lambda end: events[end[0]].arrival_ps + end[1])
+    arrival_ps = events[net, edge].arrival_ps
+    return TimingReport(
+        clock_ps=clock_ps,
+        load=load,
+        context=context,
+        arrival_ps=arrival_ps,
+        setup_ps=setup_ps,
+        slack_ps=clock_ps - arrival_ps - setup_ps,
+        path=_trace(events, (net, edge)),
+        endpoint=endpoint,
+    )
+
+
+def net_slews_ps(netlist: Netlist, *, load: str = "typical", context: str | None = None) -> dict[str, list[float]]:
+    """Slowest slew of each net, by "rise" and "fall"; the library's default slew where nothing timed drives it."""
+    context = context or ("array" if neighbour_ports(netlist) else "alone")
+    events = _propagate(netlist, load, context)
+    unknown = netlist.library.default_slew_ps
+    return {
+        edge: [events[n, edge].slew_ps if (n, edge) in events else unknown for n in range(len(netlist.nets))]
+        for edge in EDGES
+    }
+
+
+def _propagate(netlist: Netlist, load: str, context: str) -> _Events:
+    """Events of every net, in topological order from the registers."""
+    loads = edge_loads_ff(netlist, load, context)
+    loads_ff = {edge: values.tolist() for edge, values in loads.items()}
+    events: _Events = {}
+    for instance in netlist.flops:
+        _launch(netlist, instance, loads_ff, events)
+    if context == "array":
+        for entering, leaving in neighbour_ports(netlist).items():
+            for sink, source in zip(netlist.inputs[entering], netlist.outputs[leaving], strict=True):
+                for edge in EDGES:
+                    if (source, edge) in events:
+                        e = events[source, edge]
+                        events[sink, edge] = _Event(e.arrival_ps, e.slew_ps, entering, netlist.nets[sink], None)
+    for instance in netlist.combinational:
+        _through(netlist, instance, loads_ff, events)
+    return events
+
+
+def _launch(netlist: Netlist, instance: Instance, loads_ff: dict[str, list[float]], events: _Events) -> None:
+    """Clock-to-output of a flip-flop."""
+    cell = netlist.cell(instance)
+    for pin in (p for p in cell.outputs if p in instance.pins):
+        net = instance.pins[pin]
+        for arc in cell.outputs[pin].timing:
+            if arc.kind in ("rising_edge", "falling_edge"):
+                for edge in arc.delay_ps:
+                    _arrive(
+                        arc, edge, 0.0, _CLOCK_SLEW_PS, loads_ff[edge][net], (instance.name, pin), None, events, net
+                    )
+
+
+def _through(netlist: Netlist, instance: Instance, loads_ff: dict[str, list[float]], events: _Events) -> None:
+    """Events at the outputs of a combinational cell."""
+    cell = netlist.cell(instance)
+    for pin in (p for p in cell.outputs if p in instance.pins):
+        net = instance.pins[pin]
+        if not cell.outputs[pin].timing and cell.inputs:
+            raise NetlistError(f"cell {cell.name}: output {pin} has no timing tables in {netlist.library.name}")
+        for arc in cell.outputs[pin].timing:
+            source = instance.pins.get(arc.related_pin, -1)
+            for edge in arc.delay_ps:
+                for cause in _causes(arc, edge):
+                    if (event := events.get((source, cause))) is not None:
+                        where = (instance.name, pin)
+                        args = (event.arrival_ps, event.slew_ps, loads_ff[edge][net], where, (source, cause))
+                        _arrive(arc, edge, *args, events, net)
+
+
+def _causes(arc: TimingArc, edge: str) -> Iterator[str]:
+    """Edges of the input that make the output go through `edge`."""
+    if arc.sense != "negative_unate":
+        yield edge
+    if arc.sense != "positive_unate":
+        yield _OPPOSITE[edge]
+
+
+def _arrive(
+    arc: TimingArc,
+    edge: str,
+    start_ps: float,
+    slew_ps: float,
+    load_ff: float,
+    where: tuple[str, str],
+    cause: tuple[int, str] | None,
+    events: _Events,
+    net: int,
+) -> None:
+    """Merge what `arc` brings into the event of `net`: the latest arrival, the slowest slew."""
+    arrival_ps = start_ps + arc.delay_ps[edge].lookup(slew_ps, load_ff)
+    out_ps = arc.slew_ps[edge].lookup(slew_ps, load_ff) if edge in arc.slew_ps else 0.0
+    old = events.get((net, edge))
+    if old is None:
+        events[net, edge] = _Event(arrival_ps, out_ps, *where, cause)
+    elif arrival_ps > old.arrival_ps:
+        events[net, edge] = _Event(arrival_ps, max(out_ps, old.slew_ps), *where, cause)
+    elif out_ps > old.slew_ps:
+        events[net, edge] = _Event(old.arrival_ps, out_ps, old.instance, old.pin, old.cause)
+
+
+def _checks(
+    netlist: Netlist, instance: Instance, events: _Events
+) -> Iterator[tuple[tuple[int, str], float, tuple[str, str]]]:
+    """(net and edge, set-up time, endpoint) of each data transition that reaches a flip-flop."""
+    for pin, spec in netlist.cell(instance).inputs.items():
+        for arc in (arc for arc in spec.timing if arc.kind.startswith("setup")):
+            for edge, table in arc.delay_ps.items():
+                key = (instance.pins[pin], edge)
+                if key in events:
+                    yield key, table.lookup(events[key].slew_ps, _CLOCK_SLEW_PS), (instance.name, pin)
+
+
+def _trace(events: _Events, key: tuple[int, str]) -> tuple[tuple[str, str, float], ...]:
+    steps = []
+    at: tuple[int, str] | None = key
+    while at is not None:
+        event = events[at]
+        steps.append((event.instance, event.pin, event.arrival_ps))
+        at = event.cause
+    return tuple(reversed(steps))

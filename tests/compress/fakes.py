@@ -1,0 +1,140 @@
+"""A network and an oracle without torch and without gates, for tests of the loop's own decisions."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
+from wattloop.compress.remap import histogram, remap
+from wattloop.compress.subject import FREE, Constraint, Quality
+from wattloop.power.oracle import IDENTITY, EnergyBreakdown, HardwareMapping, LayerEnergy
+
+VALUES = np.arange(-128, 128)
+# Cheap zero, dear negatives, dearer large magnitudes: the shape of an array multiplier's curve.
+CURVE = 1.0 + np.abs(VALUES) / 16.0 + 6.0 * (VALUES < 0) + 0.25 * np.array([bin(v & 255).count("1") for v in VALUES])
+CURVE[128] = 0.5
+
+
+@dataclass
+class FakeOracle:
+    """Adds up a fixed curve over the weights of a layer, times the layer's factor."""
+
+    factors: Mapping[str, float]
+    curve: np.ndarray = field(default_factory=lambda: CURVE)
+    origin: str = "table"
+
+    @property
+    def layers(self) -> Sequence[str]:
+        return tuple(self.factors)
+
+    def energy(self, layer: str, weights: np.ndarray, mapping: HardwareMapping = IDENTITY) -> LayerEnergy:
+        dynamic = float(histogram(weights) @ self.curve) * self.factors[layer]
+        energy = EnergyBreakdown(0.5 * dynamic, 0.3 * dynamic, 0.2 * dynamic, 1.0 * weights.size, 0.1)
+        return LayerEnergy(layer, energy, weights.size, 0.01 * dynamic, self.origin, "functional")
+
+    def value_energy_fj(self, layer: str) -> np.ndarray:
+        return self.curve * self.factors[layer]
+
+
+@dataclass
+class FakeProfiler:
+    """Hands out oracles whose layers are those of the traces, and notes which those were."""
+
+    factors: Mapping[str, float]
+    origin: str = "table"
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+
+    def __call__(self, traces: Sequence[LayerTrace]) -> FakeOracle:
+        names = tuple(trace.layer.name for trace in traces)
+        self.calls.append(names)
+        return FakeOracle({name: self.factors[name] for name in names}, origin=self.origin)
+
+
+def by_distance(subject: FakeSubject) -> Quality:
+    """Accuracy and loss that fall with the squared distance of the weights from the first ones."""
+    loss = 0.0
+    for name, first in subject.first.items():
+        steps = subject.weight(name).astype(float) - first
+        loss += float((steps**2).mean()) / 4000.0
+    loss *= subject.patience ** min(subject.tunings, 6)
+    return Quality(max(0.0, round(0.9 - loss, 3)), 0.3 + loss, 1000)
+
+
+def by_hash(subject: FakeSubject) -> Quality:
+    """Any accuracy at all, but always the same for the same state."""
+    digest = hashlib.sha256()
+    for name in subject.kinds:
+        digest.update(subject.weight(name).tobytes())
+    digest.update(str(subject.salt).encode())
+    draw = int.from_bytes(digest.digest()[:4], "little") / 2**32
+    return Quality(round(0.7 + 0.3 * draw, 3), 1.0 - draw, 1000)
+
+
+@dataclass
+class FakeSubject:
+    """Integer latents by layer; fine-tuning jitters them with a generator of the given seed."""
+
+    latents: dict[str, np.ndarray]
+    quality: Callable[[FakeSubject], Quality] = by_distance
+    kinds: dict[str, str] = field(default_factory=dict)
+    salt: int = 0
+    patience: float = 0.9
+
+    def __post_init__(self) -> None:
+        self.kinds = self.kinds or dict.fromkeys(self.latents, "conv")
+        self.first = copy.deepcopy(self.latents)
+        self.constraints = dict.fromkeys(self.latents, FREE)
+        self.tunings = 0
+        self.scored: list[int | None] = []
+
+    def latent(self, layer: str) -> np.ndarray:
+        return remap(self.latents[layer], None, self.constraints[layer].mask)
+
+    def weight(self, layer: str) -> np.ndarray:
+        constraint = self.constraints[layer]
+        return remap(self.latents[layer], constraint.values, constraint.mask)
+
+    def constrain(self, layer: str, constraint: Constraint) -> None:
+        self.constraints[layer] = constraint
+
+    def sensitivity(self, layer: str) -> np.ndarray:
+        return np.full(self.latents[layer].shape, 2.0 / 4000.0 / self.latents[layer].size)
+
+    def tune(self, epochs: int, seed: int) -> None:
+        self.tunings += epochs
+        rng = np.random.default_rng(seed)
+        for name, latent in self.latents.items():
+            jitter = rng.integers(-1, 2, latent.shape)
+            self.latents[name] = np.clip(latent + jitter, -127, 127).astype(np.int8)
+
+    def score(self, images: int | None = None) -> Quality:
+        self.scored.append(images)
+        return self.quality(self)
+
+    def test(self) -> Quality:
+        return self.quality(self)
+
+    def trace(self, images: int, layers: Collection[str], split: str) -> list[LayerTrace]:
+        return [self._trace(name, images) for name in self.kinds if name in layers]
+
+    def _trace(self, name: str, images: int) -> LayerTrace:
+        rows, columns = self.latents[name].shape
+        layer = IntegerLayer(name, self.kinds[name], ConvGeometry(columns, rows, 1, 1), self.weight(name))
+        return LayerTrace(layer, np.zeros((images, columns, 1, 1), dtype=np.uint8))
+
+    def snapshot(self) -> object:
+        return copy.deepcopy((self.latents, self.constraints, self.tunings))
+
+    def restore(self, snapshot: object) -> None:
+        self.latents, self.constraints, self.tunings = copy.deepcopy(snapshot)
+
+
+def normal_weights(seed: int, shape: tuple[int, int] = (12, 30), spread: float = 28.0) -> np.ndarray:
+    """Rounded normal weights in int8."""
+    draw = np.random.default_rng(seed).normal(0.0, spread, shape)
+    return np.clip(np.round(draw), -127, 127).astype(np.int8)

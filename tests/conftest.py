@@ -1,0 +1,30 @@
+"""Fixtures for all rooms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED = REPOSITORY.parent / "shared"
+
+
+def pytest_configure() -> None:
+    """In CI nothing that an earlier version of the code cached may answer for this one."""
+    if os.environ.get("CI") == "true" and "WATTLOOP_CACHE" not in os.environ:
+        os.environ["WATTLOOP_CACHE"] = str(REPOSITORY / ".pytest_cache" / "wattloop")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """The folder of reference data beside the repository; without it the test is skipped."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the reference data in ../shared, which is not here")
+    return SHARED
