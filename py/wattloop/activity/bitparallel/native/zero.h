@@ -36,3 +36,5 @@ typedef const int32_t *(*ZeroKernel)(const int32_t *code, const Block *b);
     return code + 3 + fan_in;                                               \
   }
 
+// An input: its slot is filled already, only its toggles are to be counted.
+ZERO_KERNEL(zero_source, 0, (void)0, out[t], (void)0)

@@ -41,13 +41,6 @@ static inline void close_cycle(Cycle *b, int32_t net, V before, V after, V toggl
   b->moved[net] = any(moved) ? ~0u : 0;
 }
 
-static inline void windows(V *changes, int64_t room, int64_t events, int levels) {
-  for (; levels > 1; --levels, changes += room) {
-    const int64_t reach = 1;
-    (void)reach;
-  }
-}
-
 // Second pass: from the changes of the function to the net's waveform.
 static inline void inertial(Cycle *b, int32_t net, V *out, int64_t events, const uint32_t *entry) {
   const V before = b->state[net];
@@ -66,7 +59,8 @@ static inline void inertial(Cycle *b, int32_t net, V *out, int64_t events, const
   close_cycle(b, net, before, last, toggles, moved);
 }
 
-static inline const int32_t *source(const int32_t *code, Cycle *b) {
+// An input's code is: kernel, net, list, 1, 0, 0, plane.
+static const int32_t *timed_source(const int32_t *code, Cycle *b) {
   const int32_t net = code[1];
   V *out = b->lists + code[2];
   const V before = b->state[net], now = b->planes[code[HEAD]];
@@ -76,6 +70,26 @@ static inline const int32_t *source(const int32_t *code, Cycle *b) {
   return code + HEAD + 1;
 }
 
+static const int32_t *settled_source(const int32_t *code, Cycle *b) {
+  b->state[code[1]] = b->planes[code[HEAD]];
+  return code + HEAD + 1;
+}
+
+// The code of an observed net is: kernel, net, list, events, 0, table of its change times.
+static const int32_t *timed_observer(const int32_t *code, Cycle *b) {
+  const V *list = b->lists + code[2];
+  const uint32_t *time = b->table + code[5];
+  if (b->moved[code[1]])
+    for (int64_t j = 0; j < code[3]; ++j) b->settling[time[j]] |= list[j + 1] ^ list[j];
+  return code + HEAD;
+}
+
+static const int32_t *settled_observer(const int32_t *code, Cycle *b) {
+  (void)b;
+  return code + HEAD;
+}
+
+// No input moved in any lane: the net keeps its value, and whoever reads its list reads entry 0.
 static inline const int32_t *quiet(const int32_t *code, Cycle *b, int fan_in) {
   const int32_t net = code[1];
   b->lists[code[2]] = b->state[net];
