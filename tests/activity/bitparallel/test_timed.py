@@ -21,11 +21,11 @@ def test_changes_and_settling_equal_icarus(shared_folder: Path, tmp_path: Path, 
     netlist = reference_mac(shared_folder, name)
     engine = Engine(netlist, Timing(GRID_PS[name.split("-")[0]], inertial))
     assert engine.steps is not None
-    stimulus = mac_stimulus((2, 6, 70), np.random.default_rng(1))
+    stimulus = mac_stimulus((2, 4, 33), np.random.default_rng(1))
     seen = icarus.simulate(netlist, engine.circuit, engine.steps, stimulus, tmp_path, inertial=inertial)
     found = engine.measure([stimulus])
     assert found.glitches is not None
-    assert found.glitches.sum() > 50_000
+    assert found.glitches.sum() > 10_000
     np.testing.assert_array_equal(found.toggles + found.glitches, seen.changes)
     np.testing.assert_array_equal(engine.settling_steps(stimulus), seen.settling)
 

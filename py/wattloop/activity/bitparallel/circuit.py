@@ -69,7 +69,7 @@ def cut(netlist: Netlist) -> Circuit:
     ports = [net for bits in netlist.outputs.values() for net in bits]
     data = [i.pins[pin] for i in netlist.flops for pin in _data_pins(netlist, i)]
     known = {*sources, *netlist.constants, *(gate.output for gate in gates)}
-    ends = tuple(net for net in dict.fromkeys([*ports, *data]) if net in known)
+    ends = tuple(net for net in dict.fromkeys([*ports, *data]) if net in known)  # a clock given out has no value
     return Circuit(len(netlist.nets), sources, dict(netlist.constants), tuple(gates), _depth_first(in_file), ends)
 
 
@@ -161,6 +161,12 @@ def _check_drivers(netlist: Netlist, sources: tuple[int, ...], gates: list[Gate]
                 why = "is a clock" if net in netlist.clock_nets else "has no driver"
                 raise NetlistError(
                     f"netlist {netlist.name}: net {netlist.nets[net]}, which cell {gate.instance} reads, {why}"
+                )
+    for port, bits in netlist.outputs.items():
+        for net in bits:
+            if net not in driver and net not in netlist.clock_nets:
+                raise NetlistError(
+                    f"netlist {netlist.name}: net {netlist.nets[net]}, which port {port} gives out, has no driver"
                 )
 
 

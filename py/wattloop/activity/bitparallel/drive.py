@@ -57,4 +57,4 @@ def _bits(netlist: Netlist, name: str, width: int) -> tuple[int, ...]:
     try:
         return netlist.bus(name, width)
     except NetlistError as error:
-        raise StimulusError(str(error)) from error
+        raise StimulusError(f"signal {name} of {width} bits: {error}") from error

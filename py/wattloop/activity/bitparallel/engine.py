@@ -123,6 +123,8 @@ class Engine:
             transitions += stimulus.transitions
         if not totals:
             raise StimulusError("there is no stimulus to measure")
+        for net, value in self.netlist.constants.items():
+            totals["high"][:, net] = value * transitions
         driven = {*self.circuit.sources, *(gate.output for gate in self.circuit.gates)}
         return Activity(
             nets=self.netlist.nets,
