@@ -115,11 +115,10 @@ def _unknown(key: str, cls: type) -> str:
 
 
 def _blamed(keys: Keys, message: str, cls: type) -> Keys:
-    """A check in `__post_init__` starts its message with the field's name."""
-    first = message.split(maxsplit=1)[0].strip(":").rpartition(".")[2] if message else ""
-    if is_dataclass(cls) and first in {field.name for field in fields(cls)}:
-        return (*keys, first)
-    return keys
+    """A check in `__post_init__` starts its message with the field's name, or the section's and then the field's."""
+    names = {field.name for field in fields(cls)} if is_dataclass(cls) else set()
+    named = [word for word in re.findall(r"\w+", message)[:2] if word in names]
+    return (*keys, named[0]) if named else keys
 
 
 def _located(problem: _Problem, path: Path | None, text: str, overrides: Mapping[str, str]) -> str:

@@ -93,7 +93,7 @@ class FakeSubject:
         self.scored: list[int | None] = []
 
     def latent(self, layer: str) -> np.ndarray:
-        return remap(self.latents[layer], None, self.constraints[layer].mask)
+        return self.latents[layer].astype(np.float32)
 
     def weight(self, layer: str) -> np.ndarray:
         constraint = self.constraints[layer]
@@ -101,6 +101,9 @@ class FakeSubject:
 
     def constrain(self, layer: str, constraint: Constraint) -> None:
         self.constraints[layer] = constraint
+
+    def allowed(self, layer: str) -> tuple[int, ...] | None:
+        return self.constraints[layer].values
 
     def sensitivity(self, layer: str) -> np.ndarray:
         return np.full(self.latents[layer].shape, 2.0 / 4000.0 / self.latents[layer].size)

@@ -87,3 +87,16 @@ def test_the_proxy_measures_only_the_short_list() -> None:
 def test_the_configuration_names_the_strategy() -> None:
     assert isinstance(scoring_of(CompressConfig(scoring="fisher")), Shortlist)
     assert isinstance(scoring_of(CompressConfig(scoring="accuracy")), MeasuredAccuracy)
+
+
+def test_nothing_is_measured_twice_until_the_network_has_changed() -> None:
+    subject_bench = bench()
+    subject_bench.subject.scored.clear()
+    for _ in range(2):
+        subject_bench.measure((0, 20), 50)
+        subject_bench.measure((0, 20), 5000)
+        subject_bench.measure((0, 20), None)
+    assert subject_bench.subject.scored == [50, 5000]
+    subject_bench.refresh()
+    subject_bench.measure((0, 20), None)
+    assert subject_bench.subject.scored == [50, 5000, None]

@@ -24,7 +24,7 @@ class Activity:
         high: shape (groups, nets), counted vectors at whose end the net was 1.
         transitions: counted transitions of one group (steps x lanes).
         backend: who measured: "icarus", "verilator", "bitparallel".
-        glitches: shape (groups, nets), toggles beyond the functional ones; None where the backend settles without delay.
+        glitches: shape (groups, nets), toggles beyond the functional ones; None if it settles without delay.
     """
 
     nets: tuple[str, ...]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from wattloop.compress.remap import Bool, Int8, as_values, remap
+from wattloop.compress.remap import Bool, Int8, Int64, as_values, histogram, remap
 from wattloop.compress.subject import Constraint, Float, Quality, Subject
 from wattloop.power.oracle import EnergyOracle, LayerEnergy
 
@@ -36,6 +36,7 @@ class Bench:
         """Forget what was read from the network."""
         self._latent = self.subject.latent(self.layer)
         self._sensitivity: Float | None = None
+        self._measured: dict[tuple[tuple[int, ...], int | None], Quality] = {}
 
     @property
     def mask(self) -> Bool | None:
@@ -51,9 +52,10 @@ class Bench:
         """The layer's integer weights if `values` were allowed."""
         return remap(self._latent, values, self.mask)
 
-    def kept_latents(self) -> Int8:
-        """The latent weights that the mask keeps, flat."""
-        return self._latent.ravel() if self.mask is None else self._latent[self.mask]
+    def usage(self) -> Int64:
+        """How often each value would be used without a set among the weights that the mask keeps, shape (256,)."""
+        free = self.weights(None)
+        return histogram(free if self.mask is None else free[self.mask])
 
     def energy(self, values: Iterable[int] | None) -> LayerEnergy:
         """The layer's energy per image if `values` were allowed."""
@@ -67,8 +69,20 @@ class Bench:
         return 0.5 * float((self._sensitivity * steps**2).sum())
 
     def measure(self, values: Iterable[int], images: int | None) -> Quality:
-        """Quality of the network if `values` were allowed; the set in force stays what it is."""
-        self.subject.constrain(self.layer, Constraint(as_values(values), self.mask))
+        """Quality of the network on so many validation images if `values` were allowed; the set in force stays.
+
+        What was measured since the last `refresh` is not measured again.
+        """
+        wanted = as_values(values)
+        if (wanted, images) not in self._measured:
+            quality = self._measure(wanted, images)
+            self._measured[wanted, images] = quality
+            if images is not None and quality.images < images:
+                self._measured[wanted, None] = quality
+        return self._measured[wanted, images]
+
+    def _measure(self, values: tuple[int, ...], images: int | None) -> Quality:
+        self.subject.constrain(self.layer, Constraint(values, self.mask))
         try:
             return self.subject.score(images)
         finally:

@@ -44,6 +44,7 @@ class CompressConfig:
         tune_epochs: fine-tuning of the finished configuration, epochs.
         learning_rate: of all fine-tuning.
         batch_size: of all fine-tuning.
+        bfloat16: convolve in bfloat16 while fine-tuning.
         scope: "conv" compresses the convolutions, "all" the linear layers as well.
         max_layers: layers to compress, in order of energy; 0 means all.
         max_configurations: configurations to try on each layer; 0 means all.
@@ -72,6 +73,7 @@ class CompressConfig:
     tune_epochs: int = 1
     learning_rate: float = 0.01
     batch_size: int = 128
+    bfloat16: bool = False
     scope: Scope = "conv"
     max_layers: int = 0
     max_configurations: int = 0

@@ -10,9 +10,9 @@ import numpy as np
 from wattloop.compress.candidates import rank_values
 from wattloop.compress.config import CompressConfig
 from wattloop.compress.pruning import magnitude_mask
-from wattloop.compress.remap import GREATEST, LEAST, Int64, histogram, nearest_table, remap
+from wattloop.compress.remap import GREATEST, LEAST, Int64, histogram, remap
 from wattloop.compress.scoring import ScoredRemoval, ranked
-from wattloop.compress.subject import Float, Int8
+from wattloop.compress.subject import Float, Float32
 from wattloop.power.oracle import EnergyOracle
 
 _WEIGHTS = np.arange(LEAST, GREATEST + 1)
@@ -34,7 +34,7 @@ class Configuration:
     estimate_fj: float
 
 
-def ordered(oracle: EnergyOracle, layer: str, weights: Int8, config: CompressConfig) -> tuple[Configuration, ...]:
+def ordered(oracle: EnergyOracle, layer: str, latent: Float32, config: CompressConfig) -> tuple[Configuration, ...]:
     """All configurations of `layer`, the least energy (the most aggressive) first, capped as `config` says.
 
     Equal energies go to the higher ratio, then to the smaller set, so that the order is total.
@@ -42,12 +42,12 @@ def ordered(oracle: EnergyOracle, layer: str, weights: Int8, config: CompressCon
     price = oracle.value_energy_fj(layer)
     found = []
     for ratio in set(config.ratios):
-        mask = magnitude_mask(weights, ratio)
-        usage = histogram(weights[mask])
+        mask = magnitude_mask(latent, ratio)
+        usage = histogram(remap(latent, None)[mask])
         values = rank_values(usage, price, config.energy_weight, config.k_init)
         for size in sorted(set(config.set_sizes), reverse=True):
             values = _shrunk(values, size, usage, price, config.epsilon)
-            energy = oracle.energy(layer, remap(weights, values, mask)).energy
+            energy = oracle.energy(layer, remap(latent, values, mask)).energy
             found.append(Configuration(ratio, size, energy.dynamic_fj))
     found.sort(key=lambda c: (c.estimate_fj, -c.ratio, c.size))
     return tuple(found[: config.max_configurations or None])
@@ -61,7 +61,7 @@ def _shrunk(values: tuple[int, ...], size: int, usage: Int64, price: Float, epsi
     power = max(float(usage @ _WEIGHTS**2), 1.0)
 
     def cost(allowed: Iterable[int]) -> tuple[float, float]:
-        table = nearest_table(allowed).astype(np.int64)
+        table = remap(_WEIGHTS, allowed).astype(np.int64)
         error = float(usage @ (table - _WEIGHTS) ** 2)
         return float(usage @ price[table - LEAST]), 100.0 * error / power
 

@@ -57,8 +57,8 @@ class Elimination:
 
     def _try(self, best: ScoredRemoval) -> None:
         before = self.values
+        quality = self.bench.measure(set(before) - {best.value}, None)
         self.bench.allow(set(before) - {best.value})
-        quality = self.bench.subject.score()
         recovered = False
         if quality.accuracy < self.bound and self.recoveries > 0:
             quality, recovered = self._recovered(before, best.value, quality)

@@ -12,7 +12,6 @@ from wattloop.compress.configurations import Configuration
 from wattloop.compress.elimination import Elimination
 from wattloop.compress.journal import OnEvent, Pruned, SafeSet
 from wattloop.compress.pruning import magnitude_mask
-from wattloop.compress.remap import histogram
 from wattloop.compress.scoring import scoring_of
 from wattloop.compress.subject import Constraint, Subject
 from wattloop.power.oracle import EnergyOracle
@@ -123,9 +122,8 @@ class LayerSearch:
         config = self.config
         needed = max(self.bound, accuracy - config.tolerance / 100.0)
         pruned = self.subject.snapshot()
-        usage = histogram(bench.kept_latents())
         prices = self.oracle.value_energy_fj(self.layer)
-        ranking = rank_values(usage, prices, config.energy_weight, config.k_limit)
+        ranking = rank_values(bench.usage(), prices, config.energy_weight, config.k_limit)
         size = config.k_init
         while True:
             self.subject.restore(pruned)

@@ -1,4 +1,4 @@
-"""Nearest-value remapping of integer weights onto an allowed set (paper section 4.2.2)."""
+"""Nearest-value remapping of weights onto an allowed set (paper section 4.2.2), as the network itself does it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from wattloop.errors import ConfigError
 
 Int8 = npt.NDArray[np.int8]
+Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
@@ -30,29 +31,25 @@ def as_values(values: Iterable[int]) -> tuple[int, ...]:
     return ordered
 
 
-def nearest_table(values: Iterable[int]) -> Int8:
-    """The nearest allowed value of every int8 value, shape (256,), index value + 128.
+def remap(latent: npt.ArrayLike, values: Iterable[int] | None, mask: Bool | None = None) -> Int8:
+    """Weights as the network would use them under a constraint.
 
-    Ties go to the value of smaller magnitude.
-
-    >>> nearest_table([0, 4])[128 + 2], nearest_table([0, 4])[128 + 3]
-    (np.int8(0), np.int8(4))
-    """
-    allowed = np.array(sorted(as_values(values), key=lambda v: (abs(v), v)), dtype=np.int64)
-    distance = np.abs(np.arange(LEAST, GREATEST + 1)[:, None] - allowed[None, :])
-    nearest: Int8 = allowed[distance.argmin(axis=1)].astype(np.int8)
-    return nearest
-
-
-def remap(weights: Int8, values: Iterable[int] | None, mask: Bool | None = None) -> Int8:
-    """`weights` as the network would use them under a constraint.
+    Nearest in real numbers; halfway between two values the one of smaller magnitude wins.
 
     Args:
-        weights: int8, any shape.
+        latent: weights before the constraint, in steps of the layer's scale (integers, or real as training holds them),
+            any shape.
         values: the allowed set, or None for all 256 values.
-        mask: True where a weight is kept; the others are 0 and stay 0 whatever the set holds.
+        mask: True where a weight is kept; the others are 0 whatever the set holds.
+
+    >>> remap([-5.0, 2.0, 2.1], [0, 4]).tolist()
+    [0, 0, 4]
     """
-    mapped: Int8 = weights.copy() if values is None else nearest_table(values)[weights.astype(np.int64) - LEAST]
+    allowed = np.arange(LEAST, GREATEST + 1) if values is None else np.array(as_values(values))
+    middle = ((allowed[1:] + allowed[:-1]) / 2).astype(np.float32)
+    # A weight on an edge belongs below it; below zero that is the greater magnitude, so the edge moves by one ulp.
+    edges = np.where(middle < 0, np.nextafter(middle, np.float32(-np.inf)), middle)
+    mapped: Int8 = allowed.astype(np.int8)[np.searchsorted(edges, np.asarray(latent, dtype=np.float32))]
     if mask is not None:
         mapped[~mask] = 0
     return mapped

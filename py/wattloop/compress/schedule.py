@@ -116,7 +116,7 @@ class Schedule:
         oracle = self._profiles.oracle(layer)
         start = self._subject.snapshot()
         now = self._profiles.energy(layer).energy.dynamic_fj
-        configurations = ordered(oracle, layer, self._subject.weight(layer), self._config)
+        configurations = ordered(oracle, layer, self._subject.latent(layer), self._config)
         self._announce(layer, now, bound, configurations)
         search = LayerSearch(self._subject, oracle, layer, bound, self._config, self._tune, self._on_event)
         for configuration in configurations:

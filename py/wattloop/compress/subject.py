@@ -14,6 +14,7 @@ from wattloop.arith.layer import LayerTrace
 Int8 = npt.NDArray[np.int8]
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,14 @@ class Subject(Protocol):
     def weight(self, layer: str) -> Int8:
         """The integer weights that `layer` computes with, shape (out_channels, reduction)."""
 
-    def latent(self, layer: str) -> Int8:
-        """The integer weights of `layer` before its allowed set is applied (its mask is), same shape."""
+    def latent(self, layer: str) -> Float32:
+        """The real weights of `layer` below its constraint, in steps of its scale, same shape."""
 
     def constrain(self, layer: str, constraint: Constraint) -> None:
         """Replace the constraint of `layer`."""
+
+    def allowed(self, layer: str) -> tuple[int, ...] | None:
+        """The set in force on `layer`, ascending; None where all 256 values are allowed."""
 
     def sensitivity(self, layer: str) -> Float:
         """Diagonal Fisher information per squared integer step of each weight, same shape, on training images."""

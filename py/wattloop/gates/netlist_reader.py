@@ -105,9 +105,10 @@ class _Builder:
         for root, reader in used.items():
             if root not in self._drivers:
                 raise NetlistError(f"netlist {self._module.name}: nothing drives net {root}, which {reader}: drive it")
+        idle = {self._root(ZERO), self._root(ONE)} - set(used)  # constants that nothing reads
         members: dict[str, list[str]] = {}
         for bit in self._declared():
-            if (root := self._root(bit)) in self._drivers and (root in used or bit not in (ZERO, ONE)):
+            if (root := self._root(bit)) in self._drivers and root not in idle:
                 members.setdefault(root, []).append(bit)
         index = {root: k for k, root in enumerate(members)}
         constants = {index[root]: value for value, bit in enumerate((ZERO, ONE)) if (root := self._root(bit)) in index}

@@ -6,6 +6,7 @@ Templates do no arithmetic: every number that follows from a spec is worked out 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,32 +80,44 @@ class MacNumbers:
 
 
 @dataclass(frozen=True)
-class MacBenchNumbers(MacNumbers):
-    """What mac_bench.sv.j2 needs beside the spec.
+class MacBenchNumbers:
+    """What mac_bench.sv.j2 needs beside the specs.
 
     Attributes:
+        cells: the cells side by side.
         vectors: capacity of its memories.
     """
 
+    cells: Sequence[MacSpec]
     vectors: int
 
     @property
-    def bench_name(self) -> str:
-        """Module name."""
-        return f"bench_{self.spec.module_name}"
+    def weight_bits(self) -> int:
+        """Widest weight."""
+        return max(cell.weight_bits for cell in self.cells)
+
+    @property
+    def activation_bits(self) -> int:
+        """Widest activation."""
+        return max(cell.activation_bits for cell in self.cells)
+
+    @property
+    def psum_bits(self) -> int:
+        """Widest partial sum."""
+        return max(cell.psum_bits for cell in self.cells)
 
     @property
     def vector_bits(self) -> int:
         """Width of a stimulus word {rst_n, w_en, w, a, p}."""
-        return 2 + self.spec.weight_bits + self.spec.activation_bits + self.spec.psum_bits
+        return 2 + self.weight_bits + self.activation_bits + self.psum_bits
 
     @property
     def record_bits(self) -> int:
-        """Width of a result word {a_o, p_o}."""
-        return self.spec.activation_bits + self.spec.psum_bits
+        """Width of a result word, {a_o, p_o} of each cell."""
+        return len(self.cells) * (self.activation_bits + self.psum_bits)
 
     @property
-    def vector_address_bits(self) -> int:
+    def address_bits(self) -> int:
         """Address width of both memories."""
         return address_bits(self.vectors)
 
@@ -220,14 +233,15 @@ def render_tile_top(spec: ArraySpec, *, tiles: int = 1) -> str:
     return _render("tile_top", array=spec, mac=spec.mac, tiles=tiles, numbers=ArrayNumbers(spec, tiles))
 
 
-def render_mac_bench(spec: MacSpec, *, vectors: int) -> str:
-    """Verilog of one cell fed from a memory of `vectors` words, module `mac_bench_name(spec)`; for simulation.
+def render_mac_bench(cells: Sequence[MacSpec], *, vectors: int) -> str:
+    """Verilog of cells fed side by side from a memory of `vectors` words, module `mac_bench`; for simulation.
 
     Raises:
-        SpecError: `vectors` is below 1.
+        SpecError: no cell, or `vectors` is below 1.
     """
+    _require_capacity("cells", len(cells))
     _require_capacity("vectors", vectors)
-    return _render("mac_bench", mac=spec, vectors=vectors, numbers=MacBenchNumbers(spec, vectors))
+    return _render("mac_bench", cells=cells, vectors=vectors, numbers=MacBenchNumbers(cells, vectors))
 
 
 def tile_top_name(spec: ArraySpec) -> str:
@@ -239,15 +253,28 @@ def tile_top_name(spec: ArraySpec) -> str:
     return ArrayNumbers(spec).tile_name
 
 
-def mac_bench_name(spec: MacSpec) -> str:
-    """Module name of the cell's bench."""
-    return MacBenchNumbers(spec, 1).bench_name
+def _write(modules: Mapping[str, str], folder: Path) -> list[Path]:
+    paths = [folder / f"{name}.sv" for name in modules]
+    for path, text in zip(paths, modules.values(), strict=True):
+        write_if_changed(path, text)
+    return paths
 
 
-def write_rtl(spec: MacSpec | ArraySpec, folder: Path) -> list[Path]:
+def write_mac_bench(cells: Sequence[MacSpec], folder: Path, *, vectors: int) -> list[Path]:
+    """Write the cells and their bench like `write_rtl`."""
+    modules = {cell.module_name: render_mac(cell) for cell in cells}
+    return _write(modules | {"mac_bench": render_mac_bench(cells, vectors=vectors)}, folder)
+
+
+def write_rtl(spec: MacSpec | ArraySpec, folder: Path, *, tiles: int = 1) -> list[Path]:
     """Write the cell, or the cell, the array and the tile top, one file a module, named as the module.
 
     Files that already hold the same text keep their time stamp.
+
+    Args:
+        spec: a cell or an array.
+        folder: where to.
+        tiles: see `render_tile_top`.
 
     Returns:
         the files, each after those that it instantiates.
@@ -259,8 +286,5 @@ def write_rtl(spec: MacSpec | ArraySpec, folder: Path) -> list[Path]:
     modules = {mac.module_name: render_mac(mac)}
     if isinstance(spec, ArraySpec):
         modules[spec.module_name] = render_array(spec)
-        modules[tile_top_name(spec)] = render_tile_top(spec)
-    paths = [folder / f"{name}.sv" for name in modules]
-    for path, text in zip(paths, modules.values(), strict=True):
-        write_if_changed(path, text)
-    return paths
+        modules[tile_top_name(spec)] = render_tile_top(spec, tiles=tiles)
+    return _write(modules, folder)

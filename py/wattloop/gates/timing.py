@@ -6,11 +6,12 @@ slowest slew win, as in sign-off tools. The clock is ideal (edge at 0, no slew) 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from wattloop.errors import NetlistError
-from wattloop.gates.library import TimingArc
+from wattloop.gates.library import Float, TimingArc
 from wattloop.gates.loads import edge_loads_ff, neighbour_ports
 from wattloop.gates.netlist import Instance, Netlist
 
@@ -65,6 +66,7 @@ class _Event:
 
 
 _Events = dict[tuple[int, str], _Event]
+_CLOCK = _Event(0.0, _CLOCK_SLEW_PS, "", "", None)
 
 
 def critical_path(
@@ -102,9 +104,12 @@ def critical_path(
 
 
 def net_slews_ps(netlist: Netlist, *, load: str = "typical", context: str | None = None) -> dict[str, list[float]]:
-    """Slowest slew of each net, by "rise" and "fall"; the library's default slew where nothing timed drives it."""
+    """Slowest slew of each net, by "rise" and "fall": through all arcs, those that input ports feed included.
+
+    Input ports (but for a neighbour's) have the library's default slew, and so does what nothing drives.
+    """
     context = context or ("array" if neighbour_ports(netlist) else "alone")
-    events = _propagate(netlist, load, context)
+    events = _propagate(netlist, load, context, ports=True)
     unknown = netlist.library.default_slew_ps
     return {
         edge: [events[n, edge].slew_ps if (n, edge) in events else unknown for n in range(len(netlist.nets))]
@@ -112,53 +117,84 @@ def net_slews_ps(netlist: Netlist, *, load: str = "typical", context: str | None
     }
 
 
-def _propagate(netlist: Netlist, load: str, context: str) -> _Events:
-    """Events of every net, in topological order from the registers."""
-    loads = edge_loads_ff(netlist, load, context)
-    loads_ff = {edge: values.tolist() for edge, values in loads.items()}
-    events: _Events = {}
+def _propagate(netlist: Netlist, load: str, context: str, *, ports: bool = False) -> _Events:
+    """Events of every net, in topological order from the registers, and from the input ports if they have any."""
+    propagation = _Propagation(netlist, edge_loads_ff(netlist, load, context))
+    if ports:
+        propagation.enter_from_ports()
     for instance in netlist.flops:
-        _launch(netlist, instance, loads_ff, events)
+        propagation.launch(instance)
     if context == "array":
+        propagation.enter_from_neighbours()
+    for instance in netlist.combinational:
+        propagation.through(instance)
+    return propagation.events
+
+
+class _Propagation:
+    """Events so far, by net and edge, and what it takes to add to them."""
+
+    def __init__(self, netlist: Netlist, loads: Mapping[str, Float]) -> None:
+        self.events: _Events = {}
+        self._netlist = netlist
+        self._loads_ff = {edge: values.tolist() for edge, values in loads.items()}
+
+    def launch(self, instance: Instance) -> None:
+        """Clock-to-output of a flip-flop."""
+        cell = self._netlist.cell(instance)
+        for pin in (p for p in cell.outputs if p in instance.pins):
+            for arc in cell.outputs[pin].timing:
+                if arc.kind in ("rising_edge", "falling_edge"):
+                    for edge in arc.delay_ps:
+                        self._arrive(instance, pin, arc, edge, _CLOCK, None)
+
+    def enter_from_ports(self) -> None:
+        """Input ports have a slew, but no arrival that could decide a path."""
+        netlist = self._netlist
+        for port, nets in netlist.inputs.items():
+            for net in nets:
+                for edge in EDGES:
+                    slew_ps = netlist.library.default_slew_ps
+                    self.events[net, edge] = _Event(-math.inf, slew_ps, port, netlist.nets[net], None)
+
+    def enter_from_neighbours(self) -> None:
+        """Input ports change when the neighbour's registers do, which are like ours."""
+        netlist = self._netlist
         for entering, leaving in neighbour_ports(netlist).items():
             for sink, source in zip(netlist.inputs[entering], netlist.outputs[leaving], strict=True):
                 for edge in EDGES:
-                    if (source, edge) in events:
-                        e = events[source, edge]
-                        events[sink, edge] = _Event(e.arrival_ps, e.slew_ps, entering, netlist.nets[sink], None)
-    for instance in netlist.combinational:
-        _through(netlist, instance, loads_ff, events)
-    return events
+                    if (event := self.events.get((source, edge))) is not None:
+                        self.events[sink, edge] = replace(event, instance=entering, pin=netlist.nets[sink], cause=None)
 
-
-def _launch(netlist: Netlist, instance: Instance, loads_ff: dict[str, list[float]], events: _Events) -> None:
-    """Clock-to-output of a flip-flop."""
-    cell = netlist.cell(instance)
-    for pin in (p for p in cell.outputs if p in instance.pins):
-        net = instance.pins[pin]
-        for arc in cell.outputs[pin].timing:
-            if arc.kind in ("rising_edge", "falling_edge"):
+    def through(self, instance: Instance) -> None:
+        """Events at the outputs of a combinational cell."""
+        cell = self._netlist.cell(instance)
+        for pin in (p for p in cell.outputs if p in instance.pins):
+            if not cell.outputs[pin].timing and cell.inputs:
+                raise NetlistError(
+                    f"cell {cell.name}: output {pin} has no timing tables in {self._netlist.library.name}"
+                )
+            for arc in cell.outputs[pin].timing:
+                source = instance.pins.get(arc.related_pin, -1)
                 for edge in arc.delay_ps:
-                    _arrive(
-                        arc, edge, 0.0, _CLOCK_SLEW_PS, loads_ff[edge][net], (instance.name, pin), None, events, net
-                    )
+                    for cause in _causes(arc, edge):
+                        if (event := self.events.get((source, cause))) is not None:
+                            self._arrive(instance, pin, arc, edge, event, (source, cause))
 
-
-def _through(netlist: Netlist, instance: Instance, loads_ff: dict[str, list[float]], events: _Events) -> None:
-    """Events at the outputs of a combinational cell."""
-    cell = netlist.cell(instance)
-    for pin in (p for p in cell.outputs if p in instance.pins):
+    def _arrive(
+        self, instance: Instance, pin: str, arc: TimingArc, edge: str, source: _Event, cause: tuple[int, str] | None
+    ) -> None:
+        """Merge what `arc` brings into the event at `pin`: the latest arrival, the slowest slew."""
         net = instance.pins[pin]
-        if not cell.outputs[pin].timing and cell.inputs:
-            raise NetlistError(f"cell {cell.name}: output {pin} has no timing tables in {netlist.library.name}")
-        for arc in cell.outputs[pin].timing:
-            source = instance.pins.get(arc.related_pin, -1)
-            for edge in arc.delay_ps:
-                for cause in _causes(arc, edge):
-                    if (event := events.get((source, cause))) is not None:
-                        where = (instance.name, pin)
-                        args = (event.arrival_ps, event.slew_ps, loads_ff[edge][net], where, (source, cause))
-                        _arrive(arc, edge, *args, events, net)
+        load_ff = self._loads_ff[edge][net]
+        arrival_ps = source.arrival_ps + arc.delay_ps[edge].lookup(source.slew_ps, load_ff)
+        slew_ps = arc.slew_ps[edge].lookup(source.slew_ps, load_ff) if edge in arc.slew_ps else 0.0
+        old = self.events.get((net, edge))
+        if old is None or arrival_ps > old.arrival_ps:
+            slowest_ps = slew_ps if old is None else max(slew_ps, old.slew_ps)
+            self.events[net, edge] = _Event(arrival_ps, slowest_ps, instance.name, pin, cause)
+        elif slew_ps > old.slew_ps:
+            self.events[net, edge] = replace(old, slew_ps=slew_ps)
 
 
 def _causes(arc: TimingArc, edge: str) -> Iterator[str]:
@@ -167,29 +203,6 @@ def _causes(arc: TimingArc, edge: str) -> Iterator[str]:
         yield edge
     if arc.sense != "positive_unate":
         yield _OPPOSITE[edge]
-
-
-def _arrive(
-    arc: TimingArc,
-    edge: str,
-    start_ps: float,
-    slew_ps: float,
-    load_ff: float,
-    where: tuple[str, str],
-    cause: tuple[int, str] | None,
-    events: _Events,
-    net: int,
-) -> None:
-    """Merge what `arc` brings into the event of `net`: the latest arrival, the slowest slew."""
-    arrival_ps = start_ps + arc.delay_ps[edge].lookup(slew_ps, load_ff)
-    out_ps = arc.slew_ps[edge].lookup(slew_ps, load_ff) if edge in arc.slew_ps else 0.0
-    old = events.get((net, edge))
-    if old is None:
-        events[net, edge] = _Event(arrival_ps, out_ps, *where, cause)
-    elif arrival_ps > old.arrival_ps:
-        events[net, edge] = _Event(arrival_ps, max(out_ps, old.slew_ps), *where, cause)
-    elif out_ps > old.slew_ps:
-        events[net, edge] = _Event(old.arrival_ps, out_ps, old.instance, old.pin, old.cause)
 
 
 def _checks(

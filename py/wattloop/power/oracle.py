@@ -114,7 +114,7 @@ class EnergyOracle(Protocol):
         """
 
     def value_energy_fj(self, layer: str) -> npt.NDArray[np.float64]:
-        """E_l(w): dynamic energy of one MAC cycle by weight value, fJ, shape (2**weight_bits,), index w - least weight."""
+        """E_l(w): dynamic energy of a MAC cycle by weight, fJ, shape (2**weight_bits,), index w - least weight."""
 
 
 class Profiler(Protocol):

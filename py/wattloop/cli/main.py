@@ -1,0 +1,43 @@
+"""The `wattloop` command: one subcommand, one file; every expected error is one line and exit status 2."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from wattloop.cli import characterize, doctor, render, report, synth, train
+from wattloop.errors import WattloopError
+
+app = typer.Typer(
+    name="wattloop",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Retrain neural networks to use the weight values that cost little energy on a systolic array.",
+    epilog="Exit status: 0 done, 2 wrong input or missing tool (one line says which), 130 interrupted.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _module in (render, synth, characterize, train, report, doctor):
+    app.command(_module.__name__.rpartition(".")[2])(_module.command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, _interrupt)  # so that a terminated run cleans up like an interrupted one
+    # Beyond a file-size limit a write should fail like on a full disk, not kill us.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        app()
+    except WattloopError as error:
+        sys.exit(_complain(error))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _complain(error: WattloopError) -> int:
+    print(f"wattloop: {' '.join(str(error).split())}", file=sys.stderr)
+    return 2

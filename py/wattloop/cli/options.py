@@ -1,0 +1,46 @@
+"""Options that several subcommands share, and how they become settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wattloop.errors import ConfigError
+
+Config = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file with settings.", show_default=False)]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. hardware.clock_ps=250.", show_default=False),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Library = Annotated[
+    str | None,
+    typer.Option("--library", help="Liberty library: nangate15, nangate45, osu018, or a file.", show_default=False),
+]
+Multiplier = Annotated[
+    str | None, typer.Option("--multiplier", help="array, booth or sign_magnitude.", show_default=False)
+]
+ClockPs = Annotated[float | None, typer.Option("--clock-ps", help="Clock period in ps.", show_default=False)]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of everything random.", show_default=False)]
+Simulator = Annotated[str | None, typer.Option("--simulator", help="icarus or verilator.", show_default=False)]
+Data = Annotated[
+    Path | None, typer.Option("--data-root", help="Folder of the data set's official archive.", show_default=False)
+]
+
+
+def overrides(assignments: list[str] | None, **named: object) -> dict[str, str]:
+    """Settings by dotted key, as TOML text: those of named options (those not given are left out), then `--set`.
+
+    >>> overrides(["seed=2"], hardware__clock_ps=250.0, hardware__library=None)
+    {'hardware.clock_ps': '250.0', 'seed': '2'}
+    """
+    values = {key.replace("__", "."): str(value) for key, value in named.items() if value is not None}
+    for assignment in assignments or []:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {assignment}: write it as key=value, e.g. --set hardware.clock_ps=250")
+        values[key.strip()] = value.strip()
+    return values

@@ -1,0 +1,121 @@
+"""Compression results on disk: JSON for decisions, Parquet for figures, safetensors for weights."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from cattrs import BaseValidationError
+from cattrs.preconf.json import make_converter
+
+from wattloop.compress import journal
+from wattloop.compress.remap import GREATEST, LEAST
+from wattloop.compress.result import CompressionResult, Figures, LayerResult
+from wattloop.errors import StorageError
+from wattloop.nn import checkpoint
+from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
+from wattloop.store import write_atomic
+
+FORMAT = 1
+RESULT, LAYERS, VALUES = "result.json", "layers.parquet", "values.parquet"
+JOURNAL, NETWORK = "journal.jsonl", "network.safetensors"
+
+# Columns of `layers.parquet`: which figure of a layer stands in which row.
+_STAGES = {
+    "table_before": ("table", "int8"),
+    "table_after": ("table", "compressed"),
+    "tiles_before": ("tiles", "int8"),
+    "tiles_after": ("tiles", "compressed"),
+}
+_PER_VALUE = ("histogram_before", "histogram_after", "curve_before", "curve_after")
+
+
+def save(result: CompressionResult, folder: Path) -> None:
+    """Write `result` into `folder`; see `CompressionResult.save`."""
+    if result.network is not None:
+        checkpoint.save(result.network, folder / NETWORK)
+    _write_parquet(folder / LAYERS, [row for layer in result.layers for row in _energy_rows(layer)])
+    _write_parquet(folder / VALUES, [row for layer in result.layers for row in _value_rows(layer)])
+    write_atomic(folder / JOURNAL, journal.to_lines(result.journal))
+    write_atomic(folder / RESULT, json.dumps(_summary(result), indent=2) + "\n")
+
+
+def load(folder: Path) -> CompressionResult:
+    """Read what `save` wrote; see `CompressionResult.load`."""
+    try:
+        figures = _figures(folder)
+        events = journal.from_lines((folder / JOURNAL).read_text())
+    except FileNotFoundError as error:
+        raise StorageError(f"{folder} holds no compression result: {Path(error.filename).name} is missing") from error
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, pl.exceptions.PolarsError) as error:
+        raise StorageError(f"the compression result in {folder} is damaged: run the compression again") from error
+    except BaseValidationError as error:
+        raise StorageError(f"the compression result in {folder} is damaged: run the compression again") from error
+    network = checkpoint.load(folder / NETWORK) if (folder / NETWORK).is_file() else None
+    return CompressionResult(**vars(figures), journal=events, network=network)
+
+
+def _summary(result: CompressionResult) -> dict[str, Any]:
+    """All figures but those that stand in the Parquet files."""
+    figures = Figures(**{f.name: getattr(result, f.name) for f in fields(Figures)})
+    summary: dict[str, Any] = {"format": FORMAT} | make_converter().unstructure(figures)
+    for layer in summary["layers"]:
+        for name in (*_STAGES, *_PER_VALUE):
+            del layer[name]
+    return summary
+
+
+def _figures(folder: Path) -> Figures:
+    summary = json.loads((folder / RESULT).read_text())
+    if summary.pop("format") != FORMAT:
+        raise ValueError("unknown format")
+    energies = pl.read_parquet((folder / LAYERS).read_bytes())
+    values = pl.read_parquet((folder / VALUES).read_bytes())
+    for layer in summary["layers"]:
+        here = pl.col("layer") == layer["layer"]
+        layer.update(_read_energies(energies.filter(here)))
+        layer.update({name: values.filter(here)[name].to_list() for name in _PER_VALUE})
+    return make_converter().structure(summary, Figures)
+
+
+def _energy_rows(result: LayerResult) -> list[dict[str, Any]]:
+    rows = []
+    for name, (source, stage) in _STAGES.items():
+        found: LayerEnergy | None = getattr(result, name)
+        if found is not None:
+            flat = asdict(found)
+            rows.append({"layer": flat.pop("layer"), "source": source, "stage": stage} | flat.pop("energy") | flat)
+    return rows
+
+
+def _read_energies(rows: pl.DataFrame) -> dict[str, Any]:
+    origins = [f.name for f in fields(EnergyBreakdown)]
+    found: dict[str, Any] = dict.fromkeys(_STAGES)
+    names = {stage: name for name, stage in _STAGES.items()}
+    for row in rows.to_dicts():
+        name = names[row.pop("source"), row.pop("stage")]
+        found[name] = row | {"energy": {origin: row.pop(origin) for origin in origins}}
+    return found
+
+
+def _value_rows(result: LayerResult) -> list[dict[str, Any]]:
+    allowed = None if result.values is None else set(result.values)
+    return [
+        {
+            "layer": result.layer,
+            "value": value,
+            "allowed": allowed is None or value in allowed,
+            **{name: getattr(result, name)[index] for name in _PER_VALUE},
+        }
+        for index, value in enumerate(range(LEAST, GREATEST + 1))
+    ]
+
+
+def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+    buffer = io.BytesIO()
+    pl.DataFrame(rows, infer_schema_length=None).write_parquet(buffer)
+    write_atomic(path, buffer.getvalue())

@@ -1,0 +1,131 @@
+"""A quantised torch network as the loop's subject."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from wattloop.arith.layer import LayerTrace
+from wattloop.compress.config import CompressConfig
+from wattloop.compress.subject import Constraint, Float, Float32, Int8, Quality
+from wattloop.nn import checkpoint
+from wattloop.nn.config import TrainConfig
+from wattloop.nn.constraint import constrain, constraint_of, release
+from wattloop.nn.datasets import Dataset, Split
+from wattloop.nn.evaluate import evaluate
+from wattloop.nn.network import QuantizedNetwork
+from wattloop.nn.trace import trace
+from wattloop.nn.train import fit
+
+# Images of one gradient: with labels drawn from the network's own predictions, the square of a mean gradient over so
+# many images estimates the Fisher information over them without bias, at a fraction of the cost of one by one.
+_FISHER_BATCH = 8
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A network at one moment, by the names of its tensors."""
+
+    tensors: Mapping[str, Tensor]
+
+
+class NetworkSubject:
+    """Implements `wattloop.compress.subject.Subject`; changes the network that it is given."""
+
+    def __init__(self, network: QuantizedNetwork, dataset: Dataset, config: CompressConfig) -> None:
+        self.network = network
+        self._dataset = dataset
+        self._config = config
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """Kind of every layer, in the order of execution."""
+        return {name: layer.kind for name, layer in self.network.layers.items()}
+
+    def weight(self, layer: str) -> Int8:
+        """The integer weights that `layer` computes with."""
+        return self.network.integer_weight(layer)
+
+    def latent(self, layer: str) -> Float32:
+        """The real weights below the constraint, in steps; in float32 arithmetic as the network does it."""
+        found = self.network.layer(layer)
+        with torch.no_grad():
+            steps: Float32 = (found.latent / found.weight_scale.to(torch.float32)).flatten(1).cpu().numpy()
+        return steps
+
+    def constrain(self, layer: str, constraint: Constraint) -> None:
+        """Replace the constraint of `layer`."""
+        if constraint.values is None and constraint.mask is None:
+            release(self.network, layer)
+        else:
+            constrain(self.network, layer, constraint.values, constraint.mask)
+
+    def allowed(self, layer: str) -> tuple[int, ...] | None:
+        """The set in force on `layer`."""
+        found = constraint_of(self.network, layer)
+        return None if found is None else found.values
+
+    def sensitivity(self, layer: str) -> Float:
+        """Diagonal Fisher information per squared step, on the first `fisher_images` training images."""
+        found = self.network.layer(layer)
+        images = torch.from_numpy(self._dataset.train.images[: self._config.fisher_images])
+        generator = torch.Generator().manual_seed(self._config.seed)
+        total = torch.zeros(found.latent.shape, dtype=torch.float64)
+        batches = torch.split(images, _FISHER_BATCH)
+        for batch in batches:
+            total += len(batch) * self._gradient(found.latent, batch, generator).double().square()
+        step = float(found.weight_scale)
+        information: Float = (total * step**2 / len(batches)).flatten(1).numpy()
+        return information
+
+    def _gradient(self, parameter: Tensor, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Gradient of the mean loss, with labels drawn from the network's own predictions."""
+        logits = self.network(images.to(parameter.device)).cpu()
+        labels = torch.multinomial(logits.detach().softmax(1), 1, generator=generator)[:, 0]
+        (gradient,) = torch.autograd.grad(functional.cross_entropy(logits, labels), parameter)
+        return gradient.cpu()
+
+    def tune(self, epochs: int, seed: int) -> None:
+        """Fine-tune the whole network under its constraints."""
+        config = self._config
+        training = TrainConfig(
+            epochs=epochs,
+            batch_size=config.batch_size,
+            learning_rate=config.learning_rate,
+            bfloat16=config.bfloat16,
+            seed=seed,
+        )
+        fit(self.network, self._dataset, training)
+
+    def score(self, images: int | None = None) -> Quality:
+        """Quality on the first `images` validation images."""
+        split = self._dataset.validation
+        return self._quality(split if images is None else split.take(images))
+
+    def test(self) -> Quality:
+        """Quality on the test images."""
+        return self._quality(self._dataset.test)
+
+    def _quality(self, split: Split) -> Quality:
+        score = evaluate(self.network, split.images, split.labels)
+        return Quality(score.accuracy, score.loss, score.images)
+
+    def trace(self, images: int, layers: Collection[str], split: Literal["train", "test"]) -> Sequence[LayerTrace]:
+        """Integer traces of `layers` on the first `images` images of `split`."""
+        pictures = (self._dataset.train if split == "train" else self._dataset.test).images[:images]
+        return trace(self.network, pictures, layers=[name for name in self.kinds if name in layers])
+
+    def snapshot(self) -> State:
+        """A copy of every tensor, those of the constraints included."""
+        return State({name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()})
+
+    def restore(self, snapshot: object) -> None:
+        """Back to a `State`."""
+        if not isinstance(snapshot, State):
+            raise TypeError(f"not a state of a network: {type(snapshot).__name__}")
+        checkpoint.restore(self.network, snapshot.tensors)

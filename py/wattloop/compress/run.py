@@ -1,0 +1,60 @@
+"""Compression of a network: the entry point."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from wattloop.compress.assemble import compress_subject
+from wattloop.compress.config import CompressConfig
+from wattloop.compress.journal import Event
+from wattloop.compress.network import NetworkSubject
+from wattloop.compress.result import CompressionResult
+from wattloop.compress.resume import FolderResume, run_key
+from wattloop.nn.datasets import Dataset
+from wattloop.nn.network import QuantizedNetwork
+from wattloop.power.oracle import Profiler
+
+
+def compress(
+    network: QuantizedNetwork,
+    dataset: Dataset,
+    profiler: Profiler,
+    config: CompressConfig | None = None,
+    *,
+    tiles: Profiler | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+    resume: Path | None = None,
+    resume_facts: str = "",
+) -> CompressionResult:
+    """Compress a trained int8 network layer by layer (paper section 4).
+
+    Every decision rests on the validation images, on which the accuracy never ends below that of `network` minus
+    `config.delta` points; the test images are looked at once, at the end.
+
+    Args:
+        network: trained, quantised, without constraints; it is left alone.
+        dataset: what it was trained on.
+        profiler: builds the energy tables that steer the search, from traces on training images.
+        config: settings; the defaults are the paper's.
+        tiles: builds the oracle that simulates real tiles, from traces on test images; None simulates none.
+        on_event: told of every decision as it falls.
+        resume: folder that keeps the progress after every layer; a run that finds its own there goes on from it and
+            ends as if it had never been interrupted.
+        resume_facts: what the course of the run depends on beside network, data and settings: all that stands behind
+            `profiler`, in words or as a hash. Progress made under other facts is not taken up.
+
+    Returns:
+        The result, with the compressed network.
+
+    Raises:
+        ModelError: no layer in scope.
+        StorageError: `resume` cannot be written.
+    """
+    config = CompressConfig() if config is None else config
+    subject = NetworkSubject(copy.deepcopy(network), dataset, config)
+    kept = None if resume is None else FolderResume(resume, run_key(network, dataset, config, resume_facts))
+    result = compress_subject(subject, profiler, config, tiles=tiles, on_event=on_event, resume=kept)
+    return replace(result, network=subject.network)

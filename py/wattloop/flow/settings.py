@@ -1,0 +1,174 @@
+"""The settings of every command: one TOML schema, each section owned by the room that it steers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from wattloop import config
+from wattloop.compress.config import CompressConfig
+from wattloop.errors import ConfigError
+from wattloop.gates.spec import ArraySpec
+from wattloop.nn.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class HardwareSettings:
+    """What is simulated.
+
+    Attributes:
+        library: name or path of a Liberty library.
+        clock_ps: clock period that synthesis aims at and that energy is counted at.
+        load: convention of the pin capacitances: "typical" (the pin's `capacitance`) or "signoff" (what a sign-off
+            tool takes: the upper ends of the capacitance ranges).
+        array: the systolic array and its MAC cell.
+    """
+
+    library: str = "nangate15"
+    clock_ps: float = 200.0
+    load: Literal["typical", "signoff"] = "typical"
+    array: ArraySpec = field(default_factory=ArraySpec)
+
+    def __post_init__(self) -> None:
+        _require(0 < self.clock_ps <= 1e6, "clock_ps", self.clock_ps, "more than 0, at most 1e6 ps")
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """What is computed.
+
+    Attributes:
+        model: name of a network ("lenet5", "lenet5_wide", "resnet20", "resnet50").
+        dataset: name of a data set ("digits", "cifar10", "cifar100").
+        data_root: folder with the official archive, packed or not; None for the user's data folder, where it is
+            downloaded to.
+        checkpoint: a trained int8 network (`network.safetensors` of a run); None trains one.
+        calibration_images: training images that set the scales of the activations.
+        seed: of the fresh weights.
+    """
+
+    model: str = "lenet5"
+    dataset: str = "digits"
+    data_root: str | None = None
+    checkpoint: str | None = None
+    calibration_images: int = 512
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.calibration_images >= 1, "calibration_images", self.calibration_images, "1 or more")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How the network is trained before it is compressed.
+
+    Attributes:
+        pretrain: training of the float network.
+        qat: quantisation-aware training of the int8 network that follows.
+    """
+
+    pretrain: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=8, augment=False))
+    qat: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=2, learning_rate=0.01, augment=False))
+
+
+@dataclass(frozen=True)
+class CharacterizeSettings:
+    """How the energy of each weight value is measured.
+
+    Attributes:
+        simulator: "icarus" or "verilator".
+        layer: the layer whose statistics `wattloop characterize` samples; None for the second convolution.
+        images: training images behind those statistics.
+        tiles: tiles of a layer that statistics are collected from; None for all.
+        pairs: transitions sampled for each weight value, rounded up to a multiple of `batches`.
+        batches: independent parts of `pairs`, whose spread is the sampling error.
+        seed: of the sampling.
+    """
+
+    simulator: str = "verilator"
+    layer: str | None = None
+    images: int = 8
+    tiles: int | None = None
+    pairs: int = 2000
+    batches: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("images", "pairs"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        _require(self.batches >= 2, "batches", self.batches, "2 or more")
+        _require(self.tiles is None or self.tiles >= 1, "tiles", self.tiles, "1 or more")
+
+
+@dataclass(frozen=True)
+class EstimateSettings:
+    """What `wattloop estimate` simulates, and compression for its figures before and after.
+
+    Attributes:
+        images: test images that `wattloop estimate` traces.
+        tiles: real tiles of each layer that run through the gates; None for all.
+        seed: of their choice.
+    """
+
+    images: int = 4
+    tiles: int | None = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.images >= 1, "images", self.images, "1 or more")
+        _require(self.tiles is None or self.tiles >= 1, "tiles", self.tiles, "1 or more")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run.
+
+    Attributes:
+        hardware: what is simulated.
+        network: what is computed.
+        training: how it is trained.
+        characterize: how the energy of each weight value is measured.
+        estimate: which real tiles are simulated.
+        compress: how the network is compressed.
+    """
+
+    hardware: HardwareSettings = field(default_factory=HardwareSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    characterize: CharacterizeSettings = field(default_factory=CharacterizeSettings)
+    estimate: EstimateSettings = field(default_factory=EstimateSettings)
+    compress: CompressConfig = field(default_factory=CompressConfig)
+
+    @property
+    def seeds(self) -> dict[str, int]:
+        """Every seed, by what it is for."""
+        return {
+            "network": self.network.seed,
+            "pretrain": self.training.pretrain.seed,
+            "qat": self.training.qat.seed,
+            "characterize": self.characterize.seed,
+            "estimate": self.estimate.seed,
+            "compress": self.compress.seed,
+        }
+
+
+def load(path: Path | None = None, overrides: Mapping[str, str] | None = None) -> Settings:
+    """Settings from a TOML file and overrides by dotted key; what neither names is at its default.
+
+    Raises:
+        ConfigError: the file or a key or value in it is wrong; the message names file, line and key.
+    """
+    return config.read(Settings, path, overrides)
+
+
+def seeded(seed: int | None) -> dict[str, str]:
+    """Overrides that set every seed."""
+    sections = ("network", "training.pretrain", "training.qat", "characterize", "estimate", "compress")
+    return {} if seed is None else {f"{section}.seed": str(seed) for section in sections}
+
+
+def _require(ok: bool, name: str, value: object, legal: str) -> None:
+    if not ok:
+        raise ConfigError(f"{name} = {value!r} is illegal; legal: {legal}")

@@ -1,0 +1,134 @@
+"""From network settings to a trained int8 network, kept in the cache."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wattloop.flow.progress import SILENT, Progress, Step
+from wattloop.flow.settings import Settings
+from wattloop.runs import Run
+from wattloop.store import Store, content_key, write_atomic
+
+if TYPE_CHECKING:
+    from wattloop.nn.datasets import Dataset
+    from wattloop.nn.network import QuantizedNetwork
+    from wattloop.nn.train import EpochReport
+
+# Part of the cache key: raise it when training changes in a way that no setting shows.
+_VERSION = 1
+_NETWORK = "network.safetensors"
+_HISTORY = "history.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """An int8 network and the data it knows.
+
+    Attributes:
+        network: the network, without constraints unless its checkpoint brought some.
+        dataset: its data set.
+        key: content key of the network.
+        history: how training went, a row an epoch: stage ("float", "int8"), loss, accuracies as fractions; empty for a
+            checkpoint.
+    """
+
+    network: QuantizedNetwork
+    dataset: Dataset
+    key: str
+    history: tuple[dict[str, float | str], ...]
+
+
+def load_dataset(settings: Settings, progress: Progress = SILENT) -> Dataset:
+    """The data set of the settings.
+
+    Raises:
+        DatasetError: unknown, missing or damaged; the message says what to do.
+    """
+    from wattloop.nn.datasets import load
+
+    root = settings.network.data_root
+    with progress.step(f"reading the data set {settings.network.dataset}"):
+        return load(settings.network.dataset, None if root is None else Path(root))
+
+
+def trained_network(settings: Settings, *, store: Store | None = None, progress: Progress = SILENT) -> Trained:
+    """The int8 network of the settings: its checkpoint, or trained now, or trained before.
+
+    Raises:
+        ModelError: unknown network, or one that cannot be quantised.
+        DatasetError: the data set is missing or damaged.
+    """
+    from wattloop.nn.checkpoint import load
+
+    dataset = load_dataset(settings, progress)
+    if settings.network.checkpoint is not None:
+        path = Path(settings.network.checkpoint)
+        return Trained(load(path), dataset, content_key(path.read_bytes()), ())
+    key = _key(settings, dataset)
+    entry = (store or Store()).entry("network", key, lambda folder: _train(settings, dataset, folder, progress))
+    history = json.loads((entry / _HISTORY).read_text())
+    return Trained(load(entry / _NETWORK), dataset, key, tuple(history))
+
+
+def _key(settings: Settings, dataset: Dataset) -> str:
+    network, training = settings.network, settings.training
+    data = (dataset.name, dataset.train.images, dataset.train.labels)
+    recipe = (network.model, network.calibration_images, network.seed, training)
+    return content_key("network", _VERSION, importlib.metadata.version("torch"), data, recipe)
+
+
+def _train(settings: Settings, dataset: Dataset, folder: Path, progress: Progress) -> None:
+    from wattloop.nn.checkpoint import save
+    from wattloop.nn.models import Normalized, build
+    from wattloop.nn.quantize import quantize
+    from wattloop.nn.train import fit
+
+    history: list[dict[str, float | str]] = []
+    name, training = settings.network.model, settings.training
+    model = Normalized(
+        build(name, dataset.classes, dataset.channels, seed=settings.network.seed), *dataset.normalisation
+    )
+    with progress.step(f"training {name} in floating point") as step:
+        note = _Note(step, "float", history)
+        fit(model, dataset, training.pretrain, validate=True, on_epoch=note.epoch, progress=note.steps)
+    with progress.step(f"training {name} in int8") as step:
+        network = quantize(model, dataset.train.images[: settings.network.calibration_images])
+        note = _Note(step, "int8", history)
+        fit(network, dataset, training.qat, validate=True, on_epoch=note.epoch, progress=note.steps)
+    save(network, folder / _NETWORK, metadata={"seed": str(settings.network.seed)})
+    write_atomic(folder / _HISTORY, json.dumps(history, indent=1))
+
+
+class _Note:
+    """Keeps and shows how a stage of training goes."""
+
+    def __init__(self, step: Step, stage: str, history: list[dict[str, float | str]]) -> None:
+        self._step, self._stage, self._history = step, stage, history
+        self._text = ""
+
+    def epoch(self, report: EpochReport) -> None:
+        row: dict[str, float | str] = {"stage": self._stage, "epoch": report.epoch, "loss": report.loss}
+        row["training_accuracy"] = report.accuracy
+        if report.validation is not None:
+            row["validation_accuracy"] = report.validation.accuracy
+            self._text = f"validation {report.validation.accuracy:.1%}"
+        self._history.append(row)
+
+    def steps(self, done: int, total: int) -> None:
+        self._step(done, total, self._text)
+
+
+def train_flow(
+    settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT
+) -> tuple[dict[str, float | str], ...]:
+    """Train, keep `network.safetensors` and `history.json` in the run, and return the history."""
+    from wattloop.nn.checkpoint import save
+
+    trained = trained_network(settings, store=store, progress=progress)
+    save(trained.network, run.folder / _NETWORK)
+    run.write(_HISTORY, json.dumps(trained.history, indent=1))
+    return trained.history

@@ -1,0 +1,183 @@
+"""Energy of a netlist from its activity and its Liberty library, split by origin (paper section 3; fJ per cycle).
+
+Switching is 1/2 C V^2 per toggle, C being the pins that a net drives by a named convention (no wires). Internal,
+hidden and state-dependent leakage power follow the definitions of the sign-off tool (`cell_power`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from wattloop.activity.drive import switching_nets
+from wattloop.activity.result import Activity
+from wattloop.errors import AnnotationError
+from wattloop.gates.loads import neighbour_ports, net_loads_ff
+from wattloop.gates.netlist import Netlist
+from wattloop.gates.timing import net_slews_ps
+from wattloop.power.cell_power import CellPower, Conditions, compile_cell
+from wattloop.power.oracle import EnergyBreakdown
+
+Float = npt.NDArray[np.float64]
+
+# An ideal clock: two edges a cycle, high for half of it.
+_CLOCK_DENSITY = 2.0
+_CLOCK_DUTY = 0.5
+
+_PW_PS_TO_FJ = 1e-9
+_GROUPS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class InstanceEnergy:
+    """Energy of every instance per cycle.
+
+    Attributes:
+        internal_fj: output pins and hidden power of data inputs, shape (groups, instances).
+        clock_fj: hidden power of the clock pins, likewise.
+        switching_fj: nets that the instance drives, likewise.
+        leakage_fj: over one clock period, likewise.
+    """
+
+    internal_fj: Float
+    clock_fj: Float
+    switching_fj: Float
+    leakage_fj: Float
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyModel:
+    """Turns activity into energy.
+
+    Attributes:
+        netlist: the netlist.
+        clock_ps: clock period, for leakage.
+        load: capacitance convention, "typical" or "signoff" (`gates.loads`).
+        context: "array": outputs carry the neighbour's pins, and the nets of the other input ports and of the clock
+            count, since something in the array drives them; "alone": as a sign-off report of one cell, where nets of
+            input ports belong to nobody.
+    """
+
+    netlist: Netlist
+    clock_ps: float = 200.0
+    load: str = "typical"
+    context: str = "array"
+
+    @property
+    def convention(self) -> str:
+        """How energies are counted, in one line for results."""
+        return f"{self.load} pin loads, {self.context} context, no wires, {self.netlist.library.voltage_v:g} V"
+
+    def breakdown(self, activity: Activity) -> list[EnergyBreakdown]:
+        """Energy of each group, fJ summed over its counted transitions; a transition is one cycle of one lane.
+
+        Raises:
+            AnnotationError: the activity is of another netlist or does not cover it.
+        """
+        columns = self.columns_fj(activity)
+        names = [f.name for f in fields(EnergyBreakdown)]
+        rows = zip(*(columns[name] for name in names), strict=True)
+        return [EnergyBreakdown(*(float(v) * activity.transitions for v in row)) for row in rows]
+
+    def columns_fj(self, activity: Activity) -> dict[str, Float]:
+        """Fields of `EnergyBreakdown` per cycle, each of shape (groups,)."""
+        parts = [self._columns(density, duty) for density, duty in self._densities(activity)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def instances(self, activity: Activity) -> InstanceEnergy:
+        """Energy by instance per cycle, for comparison with a sign-off report."""
+        parts = [self._instances(density, duty) for density, duty in self._densities(activity)]
+        joined = (np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(InstanceEnergy))
+        return InstanceEnergy(*joined)
+
+    def _densities(self, activity: Activity) -> Iterator[tuple[Float, Float]]:
+        """Toggles per cycle and duty of every net, a few groups at a time, each of shape (groups, nets)."""
+        if activity.nets != self.netlist.nets:
+            raise AnnotationError(f"the activity is not of netlist {self.netlist.name}: measure that one")
+        activity.require_full(switching_nets(self.netlist))
+        clocks = list(self.netlist.clock_nets)
+        for first in range(0, len(activity.toggles), _GROUPS_AT_ONCE):
+            part = slice(first, first + _GROUPS_AT_ONCE)
+            toggles = activity.toggles[part]
+            if activity.glitches is not None:
+                toggles = toggles + activity.glitches[part]
+            density, duty = toggles / activity.transitions, activity.high[part] / activity.transitions
+            density[:, clocks], duty[:, clocks] = _CLOCK_DENSITY, _CLOCK_DUTY
+            yield density, duty
+
+    def _columns(self, density: Float, duty: Float) -> dict[str, Float]:
+        cells = self._instances(density, duty)
+        flops = self._is_flop
+        ports = density @ self._port_switching_fj
+        return {
+            "comb_switching_fj": cells.switching_fj[:, ~flops].sum(1) + ports,
+            "comb_internal_fj": cells.internal_fj[:, ~flops].sum(1),
+            "register_fj": (cells.switching_fj + cells.internal_fj)[:, flops].sum(1),
+            "clock_fj": cells.clock_fj.sum(1) + density @ self._clock_switching_fj,
+            "leakage_fj": cells.leakage_fj.sum(1),
+        }
+
+    def _instances(self, density: Float, duty: Float) -> InstanceEnergy:
+        shape = (len(density), len(self.netlist.instances))
+        internal, clock, switching, leakage = (np.zeros(shape) for _ in range(4))
+        for group in self._cells:
+            at = group.members
+            for pin in group.hidden:
+                target = clock if group.cell.flop is not None and pin == group.cell.flop.clock_pin else internal
+                target[:, at] += group.input_fj(pin, density, duty)
+            for pin in group.driven:
+                internal[:, at] += group.output_fj(pin, density, duty)
+                net = group.nets[pin]
+                switching[:, at] += density[:, net] * self._switching_fj[net]
+            leakage[:, at] = group.leakage_pw(duty) * self.clock_ps * _PW_PS_TO_FJ
+        return InstanceEnergy(internal, clock, switching, leakage)
+
+    @cached_property
+    def _switching_fj(self) -> Float:
+        """1/2 C V^2 of each net."""
+        load_ff = net_loads_ff(self.netlist, self.load, self.context)
+        return np.asarray(0.5 * load_ff * self.netlist.library.voltage_v**2)
+
+    @cached_property
+    def _port_switching_fj(self) -> Float:
+        """1/2 C V^2 of the nets of input ports that no neighbour's register drives."""
+        if self.context == "alone":
+            return np.zeros(len(self.netlist.nets))
+        fed = neighbour_ports(self.netlist)
+        nets = [n for port, bits in self.netlist.inputs.items() if port not in fed for n in bits]
+        return self._only([net for net in nets if net not in self.netlist.clock_nets])
+
+    @cached_property
+    def _clock_switching_fj(self) -> Float:
+        """1/2 C V^2 of the clock nets of input ports."""
+        if self.context == "alone":
+            return np.zeros(len(self.netlist.nets))
+        ports = {net for bits in self.netlist.inputs.values() for net in bits}
+        return self._only(sorted(self.netlist.clock_nets & ports))
+
+    def _only(self, nets: list[int]) -> Float:
+        kept = np.zeros(len(self.netlist.nets))
+        kept[nets] = self._switching_fj[nets]
+        return kept
+
+    @cached_property
+    def _is_flop(self) -> npt.NDArray[np.bool_]:
+        return np.array([self.netlist.cell(instance).flop is not None for instance in self.netlist.instances])
+
+    @cached_property
+    def _cells(self) -> tuple[CellPower, ...]:
+        slews = net_slews_ps(self.netlist, load=self.load, context=self.context)
+        loads_ff = net_loads_ff(self.netlist, self.load, self.context)
+        conditions = Conditions({edge: np.asarray(values) for edge, values in slews.items()}, loads_ff)
+        members: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+        for k, instance in enumerate(self.netlist.instances):
+            members.setdefault((instance.cell, tuple(sorted(instance.pins))), []).append(k)
+        cells = self.netlist.library.cells
+        return tuple(
+            compile_cell(cells[cell], indices, self.netlist.instances, conditions)
+            for (cell, _), indices in members.items()
+        )

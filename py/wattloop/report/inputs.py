@@ -1,0 +1,128 @@
+"""The stored results of a run, as the report reads them: nothing is computed again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from wattloop.errors import StorageError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Compression:
+    """What a compression left behind.
+
+    Attributes:
+        summary: `result.json`: settings, qualities, layers with their decisions, versions.
+        energies: `layers.parquet`: one row a layer, source ("table", "tiles") and stage ("int8", "compressed").
+        values: `values.parquet`: one row a layer and weight value.
+        journal: the events, each with its kind under "event".
+    """
+
+    summary: Mapping[str, Any]
+    energies: pl.DataFrame
+    values: pl.DataFrame
+    journal: tuple[Mapping[str, Any], ...]
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers, in descending share of the energy."""
+        return [layer["layer"] for layer in self.summary["layers"]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A characterisation table.
+
+    Attributes:
+        name: file name without its ending.
+        rows: one row a weight value.
+        metadata: provenance kept in the Parquet file.
+    """
+
+    name: str
+    rows: pl.DataFrame
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run folder.
+
+    Attributes:
+        folder: where it is.
+        provenance: names and strings of `provenance.json`.
+        settings: text of `config.toml`; empty without one.
+        compression: None where the run compressed nothing.
+        tables: characterisation tables, by name.
+    """
+
+    folder: Path
+    provenance: Mapping[str, str]
+    settings: str
+    compression: Compression | None
+    tables: tuple[Table, ...]
+
+
+def read_run(folder: Path) -> StoredRun:
+    """Read a run folder.
+
+    Raises:
+        StorageError: no such folder, nothing in it to report on, or a file of it is damaged or empty.
+    """
+    if not folder.is_dir():
+        raise StorageError(f"there is no run folder {folder}")
+    compression = _compression(folder / "compression") if (folder / "compression").is_dir() else None
+    tables = tuple(_table(path) for path in sorted((folder / "tables").glob("*.parquet")))
+    if compression is None and not tables:
+        raise StorageError(f"{folder} holds neither compression/ nor tables/*.parquet: nothing to report on")
+    provenance = _read(folder / "provenance.json", _json_mapping, dict[str, Any]())
+    settings = _read(folder / "config.toml", Path.read_text, "")
+    return StoredRun(folder, provenance, settings, compression, tables)
+
+
+def _compression(folder: Path) -> Compression:
+    energies = _read(folder / "layers.parquet", pl.read_parquet)
+    values = _read(folder / "values.parquet", pl.read_parquet)
+    for name, frame in (("layers.parquet", energies), ("values.parquet", values)):
+        if frame.is_empty():
+            raise StorageError(f"{folder / name} is empty: run the compression again")
+    summary = _read(folder / "result.json", _json_mapping)
+    return Compression(summary, energies, values, _read(folder / "journal.jsonl", _json_lines))
+
+
+def _table(path: Path) -> Table:
+    rows = _read(path, pl.read_parquet)
+    if rows.is_empty():
+        raise StorageError(f"{path} is empty: characterise again")
+    metadata = _read(path, pl.read_parquet_metadata)
+    return Table(path.stem, rows, {k: v for k, v in metadata.items() if k != "ARROW:schema"})
+
+
+def _json_mapping(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text())
+    if not isinstance(found, dict):
+        raise ValueError("not a mapping")
+    return found
+
+
+def _json_lines(path: Path) -> tuple[Mapping[str, Any], ...]:
+    return tuple(json.loads(line) for line in path.read_text().splitlines())
+
+
+def _read(path: Path, reader: Callable[[Path], T], absent: T | None = None) -> T:
+    if absent is not None and not path.is_file():
+        return absent
+    try:
+        return reader(path)
+    except FileNotFoundError as error:
+        raise StorageError(f"{path} is missing: run the command that makes this run folder again") from error
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        raise StorageError(f"{path} is damaged: run the command that makes this run folder again") from error

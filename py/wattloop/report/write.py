@@ -1,0 +1,141 @@
+"""The report of a run: Markdown and PNG, from stored results only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from wattloop.report import energy_plots, tables, tradeoff_plot, weight_plots
+from wattloop.report.inputs import Compression, StoredRun, read_run
+from wattloop.report.plotting import save_png
+from wattloop.report.units import ACCOUNTINGS, percent
+from wattloop.report.value_curves import curves_of, layer_curves
+from wattloop.store import write_atomic
+
+REPORT = "report.md"
+PLOTS = "plots"
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write `report.md` and `plots/*.png` into a run folder.
+
+    Args:
+        run_folder: holds `compression/` (from `CompressionResult.save`) or `tables/*.parquet`, or both, and beside them
+            `provenance.json` and `config.toml`.
+
+    Returns:
+        Path of the Markdown file.
+
+    Raises:
+        StorageError: nothing to report on, a file missing, empty or damaged, or the folder cannot be written.
+    """
+    run = read_run(run_folder)
+    sections = [f"# {run_folder.resolve().name}", *_sections(run, run_folder / PLOTS)]
+    path = run_folder / REPORT
+    write_atomic(path, "\n\n".join(sections) + "\n")
+    return path
+
+
+def _sections(run: StoredRun, plots: Path) -> Iterator[str]:
+    if run.compression is not None:
+        yield from _compression(run.compression, plots)
+    for accounting, curves in curves_of(run.tables).items():
+        figure = energy_plots.energy_by_value(curves, accounting)
+        yield "## Energy by weight value"
+        yield _picture(figure, plots, f"energy_by_value_{accounting}", "Energy of a MAC cycle by weight value")
+        yield f"Accounting `{accounting}`: {ACCOUNTINGS.get(accounting, 'as named by its origin')}."
+    yield from _provenance(run)
+
+
+def _compression(compression: Compression, plots: Path) -> Iterator[str]:
+    yield "## Accuracy"
+    yield tables.markdown(tables.accuracies(compression))
+    bound = percent(compression.summary["bound"])
+    yield (
+        f"Every decision was taken on validation, which was not to fall below {bound}; "
+        "the test set was looked at once, at the end."
+    )
+    yield "## Energy"
+    yield tables.markdown(tables.totals(compression))
+    yield _conventions(compression)
+    picture = energy_plots.energy_by_layer(compression)
+    yield _picture(picture, plots, "energy_by_layer", "Energy by layer before and after, by origin")
+    picture = tradeoff_plot.accuracy_against_energy(compression)
+    yield _picture(picture, plots, "accuracy_against_energy", "Accuracy against energy")
+    yield "## Layers"
+    yield tables.markdown(tables.by_layer(compression))
+    yield "### Energy by origin"
+    yield tables.markdown(tables.by_origin(compression))
+    yield from _table_against_tiles(compression)
+    yield from _weights(compression, plots)
+    yield from _journal(compression)
+    if curves := layer_curves(compression):
+        picture = energy_plots.energy_by_value(curves, _accounting(compression))
+        yield "## Energy by weight value, as the loop saw it"
+        yield _picture(picture, plots, "energy_by_value_of_layers", "E(w) of each layer of the int8 network")
+
+
+def _accounting(compression: Compression) -> str:
+    return str(compression.energies["accounting"][0])
+
+
+def _conventions(compression: Compression) -> str:
+    lines = [
+        "Dynamic energy of one image on the active PEs of the array, of the layers listed below only; ± is one "
+        "standard error, and that of a saving takes the figures before and after as independent."
+    ]
+    names = compression.energies["accounting"].unique(maintain_order=True)
+    lines += [f"`{name}`: {ACCOUNTINGS.get(name, 'as named by its origin')}." for name in names]
+    return " ".join(lines)
+
+
+def _table_against_tiles(compression: Compression) -> Iterator[str]:
+    compared = tables.table_against_tiles(compression)
+    if compared is None:
+        yield "No tiles were simulated: the energies are the table's estimate."
+        return
+    yield "### Table against simulated tiles"
+    yield tables.markdown(compared)
+    yield (
+        "Dynamic energy of one MAC cycle of the active PEs. The table comes from training images, the tiles from test "
+        "images, so the difference holds the sampling of both beside the table's own error."
+    )
+
+
+def _weights(compression: Compression, plots: Path) -> Iterator[str]:
+    yield "## Weights"
+    picture = weight_plots.kept_sets(compression)
+    yield _picture(picture, plots, "kept_sets", "Weight values kept by layer")
+    yield tables.markdown(tables.kept_sets(compression))
+    picture = weight_plots.weight_histograms(compression)
+    yield _picture(picture, plots, "weight_histograms", "Weight histograms before and after")
+
+
+def _journal(compression: Compression) -> Iterator[str]:
+    yield "## Decisions"
+    tried = tables.decisions(compression)
+    yield "Nothing was tried." if tried.is_empty() else tables.markdown(tried)
+
+
+def _picture(figure: Figure, plots: Path, name: str, caption: str) -> str:
+    save_png(figure, plots / f"{name}.png")
+    return f"![{caption}]({plots.name}/{name}.png)"
+
+
+def _provenance(run: StoredRun) -> Iterator[str]:
+    facts: dict[str, object] = dict(run.provenance)
+    if run.compression is not None:
+        facts.setdefault("compression seed", run.compression.summary["config"]["seed"])
+        for name, version in run.compression.summary["versions"].items():
+            facts.setdefault(name, version)
+    yield "## Provenance"
+    if facts:
+        yield tables.markdown(tables.pairs(facts))
+    for table in run.tables:
+        yield f"Table `{table.name}`:"
+        yield tables.markdown(tables.pairs(table.metadata))
+    if run.settings:
+        yield "Settings:"
+        yield f"```toml\n{run.settings.rstrip()}\n```"

@@ -1,0 +1,47 @@
+"""The command line, run as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+Wattloop = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def wattloop(tmp_path: Path) -> Wattloop:
+    """Runs `wattloop ARGS...` in an empty folder; keyword arguments are added to its environment."""
+    program = Path(sys.executable).parent / "wattloop"
+
+    def run(*args: str | Path, wrapper: Sequence[str] = (), **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*wrapper, str(program), *map(str, args)],
+            cwd=tmp_path,
+            env={**os.environ, **env},
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def refused(wattloop: Wattloop) -> Callable[..., str]:
+    """Runs a command that must end with status 2 and one line on standard error, and returns that line."""
+
+    def run(*args: str | Path, wrapper: Sequence[str] = (), **env: str) -> str:
+        done = wattloop(*args, wrapper=wrapper, **env)
+        assert done.returncode == 2, done.stderr
+        lines = done.stderr.splitlines()
+        assert lines[-1].startswith("wattloop: ")
+        assert not [line for line in lines if "Traceback" in line]
+        return lines[-1].removeprefix("wattloop: ")
+
+    return run

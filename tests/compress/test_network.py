@@ -1,0 +1,198 @@
+"""The loop on a real quantised network (LeNet-5 on digits), with a made-up energy curve."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from wattloop.compress.bench import Bench
+from wattloop.compress.config import CompressConfig
+from wattloop.compress.journal import LayerStarted
+from wattloop.compress.network import NetworkSubject
+from wattloop.compress.pruning import magnitude_mask
+from wattloop.compress.result import CompressionResult
+from wattloop.compress.run import compress
+from wattloop.compress.subject import FREE, Constraint
+from wattloop.errors import ModelError, StorageError
+from wattloop.nn.config import TrainConfig
+from wattloop.nn.datasets import Dataset, load
+from wattloop.nn.models import Normalized, build
+from wattloop.nn.network import QuantizedNetwork
+from wattloop.nn.quantize import quantize
+from wattloop.nn.train import fit
+
+from .fakes import FakeOracle, FakeProfiler
+
+FACTORS = {"conv1": 784.0, "conv2": 100.0, "fc1": 1.0, "fc2": 1.0, "fc3": 1.0}
+QUICK = CompressConfig(
+    ratios=(0.5, 0.7),
+    set_sizes=(12, 8),
+    k_init=12,
+    k_limit=24,
+    delta=2.0,
+    batch_size=32,
+    fisher_images=64,
+    max_configurations=2,
+)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    whole = load("digits")
+    return dataclasses.replace(whole, train=whole.train.take(640), validation=whole.validation.take(200))
+
+
+@pytest.fixture(scope="module")
+def network(digits: Dataset) -> QuantizedNetwork:
+    torch.manual_seed(0)
+    model = Normalized(build("lenet5", digits.classes, digits.channels), *digits.normalisation)
+    fit(model, digits, TrainConfig(epochs=4, batch_size=32))
+    found = quantize(model, digits.train.images[:128])
+    fit(found, digits, TrainConfig(epochs=1, batch_size=32, learning_rate=0.01))
+    return found
+
+
+@pytest.fixture(scope="module")
+def result(network: QuantizedNetwork, digits: Dataset) -> CompressionResult:
+    return compress(network, digits, FakeProfiler(FACTORS), QUICK, tiles=FakeProfiler(FACTORS, "tiles/fake"))
+
+
+def subject_of(network: QuantizedNetwork, digits: Dataset) -> NetworkSubject:
+    subject = NetworkSubject(network, digits, QUICK)
+    for name in subject.kinds:
+        subject.constrain(name, FREE)
+    return subject
+
+
+def test_the_result_keeps_the_bound_and_saves_energy(result: CompressionResult) -> None:
+    assert result.validation_after.accuracy >= result.bound
+    assert result.bound == pytest.approx(result.validation_before.accuracy - 0.02)
+    assert result.table_saving > 0.05
+    assert result.tiles_saving == pytest.approx(result.table_saving)
+    assert [layer.layer for layer in result.layers] == ["conv2", "conv1"]
+
+
+def test_the_network_returned_is_the_one_described(result: CompressionResult, digits: Dataset) -> None:
+    network = result.network
+    assert network is not None
+    subject = NetworkSubject(network, digits, QUICK)
+    assert subject.score() == result.validation_after
+    assert subject.test() == result.test_after
+    for layer in result.layers:
+        weights = network.integer_weight(layer.layer)
+        assert float(np.mean(weights == 0)) == layer.sparsity
+        if layer.values is not None:
+            assert set(np.unique(weights).tolist()) <= set(layer.values)
+            assert layer.sparsity >= (layer.ratio or 0) - 0.01
+            assert len(layer.values) <= (layer.set_size or 0)
+
+
+def test_the_network_given_is_left_alone(network: QuantizedNetwork, result: CompressionResult, digits: Dataset) -> None:
+    assert NetworkSubject(network, digits, QUICK).score() == result.validation_before
+    for layer in result.layers:
+        weights = network.integer_weight(layer.layer).astype(int).ravel()
+        assert layer.histogram_before == tuple(np.bincount(weights + 128, minlength=256).tolist())
+
+
+def test_a_result_comes_back_from_disk_to_the_bit(result: CompressionResult, tmp_path: Path) -> None:
+    result.save(tmp_path / "run")
+    again = CompressionResult.load(tmp_path / "run")
+    assert again == result
+    assert result.network is not None
+    assert again.network is not None
+    for name, tensor in result.network.state_dict().items():
+        assert torch.equal(tensor, again.network.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("name", ["result.json", "layers.parquet", "values.parquet", "journal.jsonl"])
+def test_a_missing_or_damaged_file_of_a_result_is_named(result: CompressionResult, tmp_path: Path, name: str) -> None:
+    result.save(tmp_path)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-40])
+    with pytest.raises(StorageError, match="damaged"):
+        CompressionResult.load(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(StorageError, match=name):
+        CompressionResult.load(tmp_path)
+
+
+def test_a_killed_run_resumes_to_the_same_bits(
+    network: QuantizedNetwork, digits: Dataset, result: CompressionResult, tmp_path: Path
+) -> None:
+    def die_in_the_second_layer(event: object) -> None:
+        if isinstance(event, LayerStarted) and event.layer == "conv1":
+            raise KeyboardInterrupt
+
+    def run(facts: str = "", **options: object) -> CompressionResult:
+        tiles = FakeProfiler(FACTORS, "tiles/fake")
+        return compress(
+            network, digits, FakeProfiler(FACTORS), QUICK, tiles=tiles, resume=tmp_path, resume_facts=facts, **options
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run(on_event=die_in_the_second_layer)
+    assert (tmp_path / "progress.json").is_file()
+    started: list[object] = []
+    again = run(on_event=started.append)
+    assert [event.layer for event in started if isinstance(event, LayerStarted)] == ["conv1"]
+    assert again == result
+    assert again.network is not None
+    assert result.network is not None
+    for name, tensor in result.network.state_dict().items():
+        assert torch.equal(tensor, again.network.state_dict()[name]), name
+
+
+def test_the_bench_remaps_as_the_network_does(network: QuantizedNetwork, digits: Dataset) -> None:
+    subject = subject_of(network, digits)
+    rng = np.random.default_rng(0)
+    for layer in ("conv1", "conv2", "fc1"):
+        mask = magnitude_mask(subject.latent(layer), 0.4)
+        bench = Bench(subject, FakeOracle(FACTORS), layer, Constraint(None, mask))
+        assert np.array_equal(bench.weights(None), subject.weight(layer))
+        values = {0, *rng.choice(np.arange(-90, 90), 12, replace=False).tolist()}
+        bench.allow(values)
+        assert np.array_equal(bench.weights(values), subject.weight(layer))
+        assert not subject.weight(layer)[~mask].any()
+        subject.constrain(layer, FREE)
+
+
+def test_a_restored_network_scores_as_before(network: QuantizedNetwork, digits: Dataset) -> None:
+    subject = subject_of(network, digits)
+    before, start = subject.score(), subject.snapshot()
+    subject.constrain("conv1", Constraint((-40, 0, 40), magnitude_mask(subject.latent("conv1"), 0.5)))
+    subject.tune(1, seed=3)
+    assert subject.score() != before
+    constrained, moved = subject.score(), subject.snapshot()
+    subject.restore(start)
+    assert subject.score() == before
+    assert subject.allowed("conv1") is None
+    subject.restore(moved)
+    assert subject.score() == constrained
+    assert subject.allowed("conv1") == (-40, 0, 40)
+    subject.restore(start)
+
+
+def test_fisher_information_predicts_which_noise_hurts(network: QuantizedNetwork, digits: Dataset) -> None:
+    """The loss rises more for noise on the weights that matter than for the same noise on those that do not."""
+    subject = subject_of(network, digits)
+    start, free = subject.snapshot(), subject.weight("conv2")
+    information = subject.sensitivity("conv2")
+    assert information.shape == free.shape
+    assert (information >= 0).all()
+    halves = information > np.median(information)
+    noise = np.where(np.random.default_rng(0).random(free.shape) < 0.5, -12, 12)
+    losses = []
+    for half in (halves, ~halves):
+        shaken = np.clip(free + noise * half, -127, 127).astype(np.int8)
+        network.set_integer_weight("conv2", shaken)
+        losses.append(subject.score().loss)
+        subject.restore(start)
+    assert losses[0] > losses[1]
+
+
+def test_a_network_without_layers_in_scope_is_refused(digits: Dataset) -> None:
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1024, 10))
+    linear = quantize(model, digits.train.images[:32], normalisation=digits.normalisation)
+    with pytest.raises(ModelError, match=r"compress\.scope"):
+        compress(linear, digits, FakeProfiler(FACTORS), QUICK)

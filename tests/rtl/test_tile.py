@@ -1,0 +1,25 @@
+"""The array with its memories: tiles of several sizes, on both simulators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from wattloop.gates.spec import ArraySpec, MacSpec
+
+SPECS = {
+    "one cell": ArraySpec(rows=1, cols=1, pixels=2),
+    "wide": ArraySpec(rows=3, cols=7, pixels=5, mac=MacSpec(reset="sync", activation_signed=True)),
+    "tall": ArraySpec(rows=9, cols=4, pixels=1, mac=MacSpec(multiplier="booth")),
+    "square": ArraySpec(rows=8, cols=8, pixels=8),
+}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_tiles_of_an_array(run_tile_top: Callable[..., int], simulator: str, name: str) -> None:
+    assert run_tile_top(simulator, SPECS[name], tiles=3) == 7
+
+
+def test_full_size_tile_on_verilator(run_tile_top: Callable[..., int]) -> None:
+    assert run_tile_top("verilator", ArraySpec(), tiles=2) == 7
