@@ -34,8 +34,17 @@ def function_of(expr: Expr) -> tuple[Function, tuple[str, ...]]:
     return Function(len(pins), _print(expr, position)), pins
 
 
-def library_functions(library: Library) -> set[Function]:
-    """Functions of all combinational cells of `library` that can be simulated."""
+_OF_LIBRARY: dict[str, frozenset[Function]] = {}
+
+
+def library_functions(library: Library) -> frozenset[Function]:
+    """Functions of all combinational cells of `library` that can be simulated; remembered by the file's digest."""
+    if library.sha256 not in _OF_LIBRARY:
+        _OF_LIBRARY[library.sha256] = frozenset(_library_functions(library))
+    return _OF_LIBRARY[library.sha256]
+
+
+def _library_functions(library: Library) -> set[Function]:
     found: set[Function] = set()
     for name in library.cells:
         try:
