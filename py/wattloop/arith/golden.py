@@ -55,7 +55,7 @@ class MacStreams:
     p_q: Int64
 
 
-def run_mac(  # noqa: PLR0913 - one argument a port
+def run_mac(
     spec: MacSpec,
     *,
     w_i: npt.ArrayLike,

@@ -19,7 +19,7 @@ Counts = npt.NDArray[np.int64]
 
 def reference_mac(shared_folder: Path, name: str) -> Netlist:
     """One of the reference netlists, ports `clk rst_n w_i w_en a_i p_i a_o p_o`, weight register `w`."""
-    return read_netlist(shared_folder / "oracle" / name / "netlist.v", resolve(name.split("-")[0]))
+    return read_netlist(shared_folder / "oracle" / name / "netlist.v", resolve(name.split("-", maxsplit=1)[0]))
 
 
 def mac_stimulus(

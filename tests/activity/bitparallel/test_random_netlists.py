@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.activity.bitparallel.random_netlists import delays, netlists, vectors
 from tests.activity.bitparallel.reference import counts, net_values
+
 from wattloop.activity.bitparallel import icarus
 from wattloop.activity.bitparallel.engine import Engine, Timing
+from wattloop.gates.netlist import Netlist
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
 @given(netlist=netlists(), seed=st.integers(0, 1000))
-def test_zero_delay_counts_equal_a_plain_evaluation(netlist, seed):  # type: ignore[no-untyped-def]
+def test_zero_delay_counts_equal_a_plain_evaluation(netlist: Netlist, seed: int) -> None:
     stimulus = vectors(netlist, seed, (2, 9, 70))
     toggles, high = counts(netlist, stimulus)
     engine = Engine(netlist)
@@ -34,7 +35,9 @@ def test_zero_delay_counts_equal_a_plain_evaluation(netlist, seed):  # type: ign
 
 @settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
 @given(data=st.data(), netlist=netlists(most_cells=25), seed=st.integers(0, 1000), inertial=st.booleans())
-def test_timed_changes_and_settling_equal_icarus(data, netlist, seed, inertial):  # type: ignore[no-untyped-def]
+def test_timed_changes_and_settling_equal_icarus(
+    data: st.DataObject, netlist: Netlist, seed: int, inertial: bool
+) -> None:
     circuit = Engine(netlist).circuit
     steps = data.draw(delays(circuit))
     stimulus = vectors(netlist, seed, (1, 12, 3))

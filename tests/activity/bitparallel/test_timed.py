@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.activity.bitparallel.reference import MACS, mac_stimulus, reference_mac
+
 from wattloop.activity.bitparallel import icarus
 from wattloop.activity.bitparallel.delays import Steps
 from wattloop.activity.bitparallel.engine import Engine, Timing
@@ -19,7 +19,7 @@ GRID_PS = {"nangate15": 1.0, "nangate45": 5.0, "osu018": 10.0}
 @pytest.mark.parametrize("name", MACS)
 def test_changes_and_settling_equal_icarus(shared_folder: Path, tmp_path: Path, name: str, inertial: bool) -> None:
     netlist = reference_mac(shared_folder, name)
-    engine = Engine(netlist, Timing(GRID_PS[name.split("-")[0]], inertial))
+    engine = Engine(netlist, Timing(GRID_PS[name.split("-", maxsplit=1)[0]], inertial))
     assert engine.steps is not None
     stimulus = mac_stimulus((2, 4, 33), np.random.default_rng(1))
     seen = icarus.simulate(netlist, engine.circuit, engine.steps, stimulus, tmp_path, inertial=inertial)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.activity.bitparallel.reference import MACS, counts, mac_stimulus, net_values, reference_mac
+
 from wattloop.activity.bitparallel.engine import Engine
 from wattloop.activity.stimulus import Stimulus
 

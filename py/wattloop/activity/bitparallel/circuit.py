@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wattloop.activity.bitparallel.functions import Function, function_of
+from wattloop.activity.drive import driven_nets, twin_outputs
 from wattloop.errors import NetlistError
-from wattloop.gates.logic import Expr, Not, Var
+from wattloop.gates.logic import Not, Var
 from wattloop.gates.netlist import Instance, Netlist
 
 
@@ -60,11 +61,10 @@ def cut(netlist: Netlist) -> Circuit:
     for instance in netlist.instances:
         _check_cell(netlist, instance)
     copies = list(_second_outputs(netlist))
-    derived = {gate.output for gate in copies}
     gates = [*copies, *(gate for instance in netlist.combinational for gate in _gates(netlist, instance))]
     place = {instance.name: k for k, instance in enumerate(netlist.instances)}
     in_file = sorted(gates, key=lambda gate: place[gate.instance])
-    sources = tuple(net for net in netlist.sources if net not in derived)
+    sources = driven_nets(netlist)
     _check_drivers(netlist, sources, gates)
     ports = [net for bits in netlist.outputs.values() for net in bits]
     data = [i.pins[pin] for i in netlist.flops for pin in _data_pins(netlist, i)]
@@ -115,31 +115,10 @@ def _gates(netlist: Netlist, instance: Instance) -> Iterator[Gate]:
 
 def _second_outputs(netlist: Netlist) -> Iterator[Gate]:
     """Further outputs of flip-flops, as functions of the first that is connected."""
-    for instance in netlist.flops:
-        cell = netlist.cell(instance)
-        flop = cell.flop
-        # The output that has a name of the designer's comes first: that is the one a stimulus names.
-        pins = sorted(
-            (pin for pin in cell.outputs if pin in instance.pins),
-            key=lambda pin: netlist.nets[instance.pins[pin]].startswith("_"),  # noqa: B023 - used at once
-        )
-        if flop is None or len(pins) < 2:
-            continue
-        polarity = {Var(flop.state): True, Not(Var(flop.state_n)): True}
-        polarity |= {Var(flop.state_n): False, Not(Var(flop.state)): False}
-        first, *others = ((pin, polarity.get(_function(netlist, instance, pin))) for pin in pins)
-        for pin, sense in others:
-            if sense is None or first[1] is None:
-                raise NetlistError(
-                    f"netlist {netlist.name}: instance {instance.name}: output {pin} of flip-flop {cell.name} "
-                    "is neither its state nor the complement"
-                )
-            function, _ = function_of(Var("q") if sense == first[1] else Not(Var("q")))
-            yield Gate(function, instance.pins[pin], (instance.pins[first[0]],), instance.name, pin)
-
-
-def _function(netlist: Netlist, instance: Instance, pin: str) -> Expr | None:
-    return netlist.cell(instance).outputs[pin].function
+    for net, (first, complement) in twin_outputs(netlist).items():
+        function, _ = function_of(Not(Var("q")) if complement else Var("q"))
+        index, pin = netlist.drivers[net]
+        yield Gate(function, net, (first,), netlist.instances[index].name, pin)
 
 
 def _data_pins(netlist: Netlist, instance: Instance) -> Iterator[str]:

@@ -69,9 +69,7 @@ def liberty_delays(
     context = "array" if neighbour_ports(netlist) else "alone"
     loads = {edge: values.tolist() for edge, values in edge_loads_ff(netlist, load, context).items()}
     slews = (
-        net_slews_ps(netlist, load=load)
-        if slew_ps is None
-        else {edge: [slew_ps] * len(netlist.nets) for edge in EDGES}
+        net_slews_ps(netlist, load=load) if slew_ps is None else {edge: [slew_ps] * len(netlist.nets) for edge in EDGES}
     )
     of_instance = {instance.name: instance for instance in netlist.instances}
     gates = {}

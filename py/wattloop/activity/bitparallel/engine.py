@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from wattloop.activity.bitparallel import kernels
+from wattloop.activity.bitparallel.call import Call
 from wattloop.activity.bitparallel.circuit import Circuit, cut
 from wattloop.activity.bitparallel.delays import Steps, Use, liberty_delays, quantise
 from wattloop.activity.bitparallel.drive import planes_of
 from wattloop.activity.bitparallel.functions import library_functions
 from wattloop.activity.bitparallel.layout import COLUMNS, WORD, Job, jobs
-from wattloop.activity.bitparallel.native import Call
 from wattloop.activity.bitparallel.program import Program, zero_delay
 from wattloop.activity.bitparallel.timed_program import timed
 from wattloop.activity.result import Activity, Int64
@@ -92,9 +92,7 @@ class Engine:
         """The program that a run walks through; `probes` and `observed` are nets whose values and settling it keeps."""
         if self.timing is None or self.steps is None:
             return zero_delay(self.circuit, self.kernels.index, probes)
-        return timed(
-            self.circuit, self.kernels.index, self.steps, inertial=self.timing.inertial, observed=observed
-        )
+        return timed(self.circuit, self.kernels.index, self.steps, inertial=self.timing.inertial, observed=observed)
 
     @cached_property
     def _counting(self) -> Program:

@@ -72,9 +72,6 @@ def _print(expr: Expr, position: dict[str, int]) -> str:
             return _print(arg, position)
         case Not(arg):
             return "~" + _print(arg, position)
-        case And(args):
-            return "(" + " & ".join(_print(arg, position) for arg in args) + ")"
-        case Or(args):
-            return "(" + " | ".join(_print(arg, position) for arg in args) + ")"
-        case Xor(args):
-            return "(" + " ^ ".join(_print(arg, position) for arg in args) + ")"
+        case And(args) | Or(args) | Xor(args):
+            operator = {And: " & ", Or: " | ", Xor: " ^ "}[type(expr)]
+            return "(" + operator.join(_print(arg, position) for arg in args) + ")"

@@ -124,7 +124,7 @@ def _lines(
     yield f"      step = i % {stimulus.steps}; counting = counted[step]; start = $time; last = 0; now = stimulus[i];"
     for k, net in enumerate(circuit.sources):
         yield f"      n{net} <= #{steps.sources[net]} now[{k}];"
-    yield f"      #{period} $fwrite(settling, \"%0d\\n\", counting ? last : 0);"
+    yield f'      #{period} $fwrite(settling, "%0d\\n", counting ? last : 0);'
     yield f"      counting = 0; if ((i + 1) % {stimulus.steps * stimulus.lanes} == 0) report;"
     yield "    end"
     yield "    $fclose(counts); $fclose(settling); $finish;"

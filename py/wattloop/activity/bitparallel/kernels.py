@@ -54,7 +54,9 @@ def _load(functions: tuple[Function, ...], store: Store) -> Kernels:
 
     def build(folder: Path) -> None:
         (folder / "kernels.cpp").write_text(source)
-        tools.run("g++", [*_FLAGS, "-I", _NATIVE, "-o", "kernels.so", "kernels.cpp"], cwd=folder, log=folder / "log.txt")
+        tools.run(
+            "g++", [*_FLAGS, "-I", _NATIVE, "-o", "kernels.so", "kernels.cpp"], cwd=folder, log=folder / "log.txt"
+        )
 
     library = ctypes.CDLL(str(store.entry("bitparallel", key, build) / "kernels.so"))
     library.run.restype = ctypes.c_int

@@ -126,7 +126,9 @@ class _Builder:
                 if uses.get(net) == k or (net == gate.output and net not in uses):
                     self._room.give(self._list[net], len(self._times[net]) + 1)
         if self._latest >= _LATEST:
-            raise ConfigError(f"outputs change up to {self._latest} steps after the clock: take a coarser delay_step_ps")
+            raise ConfigError(
+                f"outputs change up to {self._latest} steps after the clock: take a coarser delay_step_ps"
+            )
         return Program(
             timed=True,
             code=np.array(self._code, np.int32),
