@@ -38,6 +38,7 @@ class ActivityBackend(Protocol):
 _FACTORIES: dict[str, Callable[[], ActivityBackend]] = {}
 # Imported on use only: a backend may need tools that others do without.
 _BUILT_IN = {
+    "bitparallel": "wattloop.activity.bitparallel.backend:BitparallelBackend",
     "icarus": "wattloop.activity.cosim.backend:CosimBackend",
     "verilator": "wattloop.activity.cosim.backend:CosimBackend",
 }

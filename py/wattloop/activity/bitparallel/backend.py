@@ -1,0 +1,52 @@
+"""The engine as a backend: the plug that `wattloop.activity.backend` looks up."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wattloop.activity.bitparallel.engine import Engine, Timing
+from wattloop.activity.result import Activity
+from wattloop.activity.stimulus import Stimulus
+from wattloop.gates.netlist import Netlist
+
+_REMEMBERED = 8
+
+
+@dataclass(frozen=True)
+class BitparallelBackend:
+    """Activity by the native engine.
+
+    Attributes:
+        name: "bitparallel".
+        timing: how delays are modelled; None settles without delay, as the other backends do.
+        threads: worker threads, 0 for one a core; the numbers do not depend on it.
+    """
+
+    name: str = "bitparallel"
+    timing: Timing | None = None
+    threads: int = 0
+    _engines: OrderedDict[str, Engine] = field(default_factory=OrderedDict, compare=False, repr=False)
+
+    def engine(self, netlist: Netlist) -> Engine:
+        """The engine of `netlist`, kept from an earlier call if there was one."""
+        engine = self._engines.pop(netlist.digest, None) or Engine(netlist, self.timing, self.threads)
+        self._engines[netlist.digest] = engine
+        while len(self._engines) > _REMEMBERED:
+            self._engines.popitem(last=False)
+        return engine
+
+    def measure(
+        self, netlist: Netlist, stimulus: Stimulus, *, progress: Callable[[int, int], None] | None = None
+    ) -> Activity:
+        """Toggles of every net of `netlist` with its flip-flops cut; see `ActivityBackend`.
+
+        Raises:
+            NetlistError: the netlist cannot be evaluated; names the net or cell.
+            StimulusError: the stimulus does not fit the netlist.
+        """
+        activity = self.engine(netlist).measure([stimulus])
+        if progress is not None:
+            progress(stimulus.groups, stimulus.groups)
+        return activity

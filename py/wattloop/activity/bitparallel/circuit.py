@@ -1,0 +1,155 @@
+"""What the engine works on: a netlist with its flip-flops cut, checked and reduced to functions of nets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wattloop.activity.bitparallel.functions import Function, function_of
+from wattloop.activity.drive import driven_nets, twin_outputs
+from wattloop.errors import NetlistError
+from wattloop.gates.logic import Not, Var
+from wattloop.gates.netlist import Instance, Netlist
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One output pin of one combinational cell.
+
+    Attributes:
+        function: its logic function.
+        output: the net that it drives.
+        inputs: nets at the function's inputs.
+        instance: name of the cell.
+        pin: name of the output pin.
+    """
+
+    function: Function
+    output: int
+    inputs: tuple[int, ...]
+    instance: str
+    pin: str
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A netlist with its flip-flops cut.
+
+    Attributes:
+        nets: number of nets.
+        sources: nets that a stimulus drives: input ports but clocks, and one output of every flip-flop.
+        constants: value of each net tied to 0 or 1.
+        gates: each after the drivers of its inputs; a flip-flop's second output is the complement of its first.
+        other_order: the same gates in another such order; a program takes the one that keeps fewer values alive.
+        ends: output ports and data pins of flip-flops: the nets whose settling bounds the clock.
+    """
+
+    nets: int
+    sources: tuple[int, ...]
+    constants: dict[int, int]
+    gates: tuple[Gate, ...]
+    other_order: tuple[Gate, ...]
+    ends: tuple[int, ...]
+
+
+def cut(netlist: Netlist) -> Circuit:
+    """`netlist` with its flip-flops cut.
+
+    Raises:
+        NetlistError: an unknown or unsupported cell, a loop, or a net with no driver or with several: names it.
+    """
+    for instance in netlist.instances:
+        _check_cell(netlist, instance)
+    copies = list(_second_outputs(netlist))
+    gates = [*copies, *(gate for instance in netlist.combinational for gate in _gates(netlist, instance))]
+    place = {instance.name: k for k, instance in enumerate(netlist.instances)}
+    in_file = sorted(gates, key=lambda gate: place[gate.instance])
+    sources = driven_nets(netlist)
+    _check_drivers(netlist, sources, gates)
+    ports = [net for bits in netlist.outputs.values() for net in bits]
+    data = [i.pins[pin] for i in netlist.flops for pin in _data_pins(netlist, i)]
+    known = {*sources, *netlist.constants, *(gate.output for gate in gates)}
+    ends = tuple(net for net in dict.fromkeys([*ports, *data]) if net in known)  # a clock given out has no value
+    return Circuit(len(netlist.nets), sources, dict(netlist.constants), tuple(gates), _depth_first(in_file), ends)
+
+
+def _depth_first(gates: list[Gate]) -> tuple[Gate, ...]:
+    """`gates`, each after its drivers and close to them, so that few values are alive at a time."""
+    driver = {gate.output: gate for gate in gates}
+    done: dict[int, Gate] = {}
+    for gate in gates:
+        stack = [(gate, iter(gate.inputs))]
+        while stack:
+            at, inputs = stack[-1]
+            deeper = next((driver[n] for n in inputs if n in driver and n not in done), None)
+            if deeper is not None:
+                stack.append((deeper, iter(deeper.inputs)))
+            else:
+                done.setdefault(at.output, at)
+                stack.pop()
+    return tuple(done.values())
+
+
+def _check_cell(netlist: Netlist, instance: Instance) -> None:
+    where = f"netlist {netlist.name}: instance {instance.name}"
+    if instance.cell not in netlist.library.cells:
+        raise NetlistError(f"{where} is of the unknown cell {instance.cell}: give the netlist's Liberty library")
+    cell = netlist.cell(instance)
+    if cell.unsupported:
+        raise NetlistError(f"{where}: {cell.unsupported}")
+    for pin in cell.inputs:
+        if pin not in instance.pins:
+            raise NetlistError(f"{where}: input pin {pin} is not connected")
+    for pin, spec in cell.outputs.items():
+        if pin in instance.pins and spec.function is None:
+            raise NetlistError(f"{where}: output pin {pin} of cell {cell.name} has no function")
+
+
+def _gates(netlist: Netlist, instance: Instance) -> Iterator[Gate]:
+    for pin, spec in netlist.cell(instance).outputs.items():
+        if pin in instance.pins and spec.function is not None:
+            function, names = function_of(spec.function)
+            inputs = tuple(instance.pins[name] for name in names)
+            yield Gate(function, instance.pins[pin], inputs, instance.name, pin)
+
+
+def _second_outputs(netlist: Netlist) -> Iterator[Gate]:
+    """Further outputs of flip-flops, as functions of the first that is connected."""
+    for net, (first, complement) in twin_outputs(netlist).items():
+        function, _ = function_of(Not(Var("q")) if complement else Var("q"))
+        index, pin = netlist.drivers[net]
+        yield Gate(function, net, (first,), netlist.instances[index].name, pin)
+
+
+def _data_pins(netlist: Netlist, instance: Instance) -> Iterator[str]:
+    cell = netlist.cell(instance)
+    for pin in cell.inputs:
+        if cell.flop is not None and pin != cell.flop.clock_pin:
+            yield pin
+
+
+def _check_drivers(netlist: Netlist, sources: tuple[int, ...], gates: list[Gate]) -> None:
+    driver = dict.fromkeys(sources, "a port or register")
+    for constant in netlist.constants:
+        _claim(netlist, driver, constant, "a constant")
+    for gate in gates:
+        _claim(netlist, driver, gate.output, f"pin {gate.pin} of {gate.instance}")
+    for gate in gates:
+        for net in gate.inputs:
+            if net not in driver:
+                why = "is a clock" if net in netlist.clock_nets else "has no driver"
+                raise NetlistError(
+                    f"netlist {netlist.name}: net {netlist.nets[net]}, which cell {gate.instance} reads, {why}"
+                )
+    for port, bits in netlist.outputs.items():
+        for net in bits:
+            if net not in driver and net not in netlist.clock_nets:
+                raise NetlistError(
+                    f"netlist {netlist.name}: net {netlist.nets[net]}, which port {port} gives out, has no driver"
+                )
+
+
+def _claim(netlist: Netlist, driver: dict[int, str], net: int, by: str) -> None:
+    if net in driver:
+        raise NetlistError(f"netlist {netlist.name}: net {netlist.nets[net]} is driven by {driver[net]} and by {by}")
+    driver[net] = by

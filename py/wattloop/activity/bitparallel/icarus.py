@@ -1,0 +1,158 @@
+"""The oracle of the timed mode: the same netlist with the same delays in Icarus, one scalar net a wire.
+
+Each gate's function is evaluated once for all inputs that change together, in a process of its own, and its delay
+stands behind it: `assign #d` for inertial delay, a non-blocking assignment with delay for transport. Written as one
+`assign #d n = expression`, Icarus may evaluate a function of several operators in halves when two inputs change at
+once; the phantom change would cancel a pending one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from wattloop import tools
+from wattloop.activity.bitparallel.circuit import Circuit, Gate
+from wattloop.activity.bitparallel.delays import Steps
+from wattloop.activity.bitparallel.drive import planes_of
+from wattloop.activity.stimulus import Stimulus
+from wattloop.gates.netlist import Netlist
+
+
+@dataclass(frozen=True)
+class IcarusResult:
+    """What Icarus saw.
+
+    Attributes:
+        changes: shape (groups, nets): all value changes in counted cycles, glitches included.
+        settling: shape (groups, steps, lanes): step of the last change of an end net, 0 where none changed.
+    """
+
+    changes: npt.NDArray[np.int64]
+    settling: npt.NDArray[np.int64]
+
+
+def simulate(
+    netlist: Netlist,
+    circuit: Circuit,
+    steps: Steps,
+    stimulus: Stimulus,
+    folder: Path,
+    *,
+    inertial: bool = True,
+    one_assign: bool = False,
+) -> IcarusResult:
+    """Run `stimulus` through Icarus, one lane after the other.
+
+    Args:
+        netlist: the netlist.
+        circuit: the same, cut.
+        steps: delays on the grid.
+        stimulus: what drives it.
+        folder: where the testbench and its files go.
+        inertial: inertial delays, else transport.
+        one_assign: write each inertial gate as one `assign #d` (quicker; see above).
+    """
+    plane = {net: k for k, net in enumerate(circuit.sources)}
+    bits = _bits(stimulus, planes_of(netlist, stimulus, plane), len(plane))
+    vectors = bits.shape[0]
+    lines = ["".join(map(str, row[::-1])) for row in bits]
+    (folder / "stimulus.txt").write_text("\n".join(lines) + "\n")
+    source = testbench(circuit, steps, stimulus, vectors, inertial=inertial, one_assign=one_assign)
+    (folder / "oracle.v").write_text(source)
+    tools.run("iverilog", ["-g2005", "-o", "oracle.vvp", "oracle.v"], cwd=folder)
+    tools.run("vvp", ["-n", "oracle.vvp"], cwd=folder)
+    counts = np.loadtxt(folder / "counts.txt", np.int64, ndmin=2)
+    shape = (stimulus.groups, stimulus.lanes, stimulus.steps)
+    settling = np.loadtxt(folder / "settling.txt", np.int64, ndmin=1).reshape(shape)
+    return IcarusResult(counts, settling.transpose(0, 2, 1))
+
+
+def _bits(stimulus: Stimulus, planes: dict[str, npt.NDArray[np.int32]], width: int) -> npt.NDArray[np.uint8]:
+    """Shape (vectors, sources): lane after lane, each over all its steps."""
+    shape = (stimulus.groups, stimulus.lanes, stimulus.steps)
+    found = np.zeros((*shape, width), np.uint8)
+    for name, indices in planes.items():
+        values = np.broadcast_to(stimulus.signals[name], stimulus.shape).transpose(0, 2, 1)
+        for bit, index in enumerate(indices):
+            found[..., index] = (values >> bit) & 1
+    return found.reshape(-1, width)
+
+
+def testbench(
+    circuit: Circuit, steps: Steps, stimulus: Stimulus, vectors: int, *, inertial: bool, one_assign: bool
+) -> str:
+    """Verilog of the oracle."""
+    return "\n".join(_lines(circuit, steps, stimulus, vectors, inertial, one_assign)) + "\n"
+
+
+def _lines(
+    circuit: Circuit, steps: Steps, stimulus: Stimulus, vectors: int, inertial: bool, one_assign: bool
+) -> Iterator[str]:
+    nets = [*circuit.sources, *(gate.output for gate in circuit.gates)]
+    period = _horizon(circuit, steps) + 2
+    counted = "".join("1" if c else "0" for c in reversed(stimulus.counted.tolist()))
+    yield "`timescale 1ps/1ps"
+    yield "module oracle;"
+    yield f"  reg [{len(circuit.sources) - 1}:0] stimulus [0:{vectors - 1}], now;"
+    yield f"  reg [{stimulus.steps - 1}:0] counted = {stimulus.steps}'b{counted};"
+    yield "  reg counting = 0; integer i, step, counts, settling; time start, last;"
+    for net, value in circuit.constants.items():
+        yield f"  wire n{net} = 1'b{value};"
+    for net in circuit.sources:
+        yield f"  reg n{net};"
+    for gate in circuit.gates:
+        yield from _gate(gate, steps.gates[gate.output], inertial, one_assign)
+    for net in nets:
+        yield f"  integer c{net} = 0; always @(n{net}) if (counting) c{net} = c{net} + 1;"
+    for net in circuit.ends:
+        yield f"  always @(n{net}) last = $time - start;"
+    yield "  task report; begin"
+    for net in range(circuit.nets):
+        yield f'    $fwrite(counts, "%0d ", {f"c{net}" if net in set(nets) else 0});'
+    yield '    $fwrite(counts, "\\n");'
+    yield from (f"    c{net} = 0;" for net in nets)
+    yield "  end endtask"
+    yield "  initial begin"
+    yield '    $readmemb("stimulus.txt", stimulus);'
+    yield '    counts = $fopen("counts.txt"); settling = $fopen("settling.txt");'
+    yield f"    for (i = 0; i < {vectors}; i = i + 1) begin"
+    yield f"      step = i % {stimulus.steps}; counting = counted[step]; start = $time; last = 0; now = stimulus[i];"
+    for k, net in enumerate(circuit.sources):
+        yield f"      n{net} <= #{steps.sources[net]} now[{k}];"
+    yield f'      #{period} $fwrite(settling, "%0d\\n", counting ? last : 0);'
+    yield f"      counting = 0; if ((i + 1) % {stimulus.steps * stimulus.lanes} == 0) report;"
+    yield "    end"
+    yield "    $fclose(counts); $fclose(settling); $finish;"
+    yield "  end"
+    yield "endmodule"
+
+
+def _gate(gate: Gate, delay: int, inertial: bool, one_assign: bool) -> Iterator[str]:
+    text = gate.function.text.replace("ZERO", "1'b0")
+    for k, net in enumerate(gate.inputs):
+        text = text.replace(f"X({k})", f"n{net}")
+    out = gate.output
+    if inertial and one_assign:
+        yield f"  wire n{out}; assign #{delay} n{out} = {text};"
+        return
+    yield f"  reg g{out}; initial g{out} = {text};"
+    if gate.inputs:
+        yield f"  always @({' or '.join(f'n{net}' for net in dict.fromkeys(gate.inputs))}) g{out} = {text};"
+    if inertial:
+        yield f"  wire n{out}; assign #{delay} n{out} = g{out};"
+    else:
+        yield f"  reg n{out}; initial n{out} <= #{delay} g{out}; always @(g{out}) n{out} <= #{delay} g{out};"
+
+
+def _horizon(circuit: Circuit, steps: Steps) -> int:
+    """Step by which all nets have settled."""
+    latest = {net: steps.sources[net] for net in circuit.sources}
+    for gate in circuit.gates:
+        before = max((latest.get(net, 0) for net in gate.inputs), default=0)
+        latest[gate.output] = before + steps.gates[gate.output]
+    return max(latest.values(), default=0)

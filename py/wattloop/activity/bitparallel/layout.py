@@ -1,0 +1,48 @@
+"""How the lanes of a stimulus are laid onto vectors: columns of 64 lanes, eight side by side, jobs for the threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+COLUMNS = 8
+WORD = 64
+_POSITIONS_PER_JOB = 2048  # long enough to hide a job's start, short enough to share the work evenly
+
+
+@dataclass(frozen=True)
+class Job:
+    """Eight columns side by side over `sets` sets of columns, one set after the other.
+
+    Attributes:
+        sets: number of sets.
+        group: group of each column, -1 for an empty one.
+        lane: first lane of each column in the first set.
+        advance: lanes between a column's sets.
+    """
+
+    sets: int
+    group: tuple[int, ...]
+    lane: tuple[int, ...]
+    advance: int
+
+
+def jobs(groups: int, steps: int, lanes: int) -> Iterator[Job]:
+    """Jobs that together hold every lane of every group once.
+
+    A group of eight columns or more has jobs of its own; smaller groups share vectors.
+    """
+    columns = -(-lanes // WORD)
+    if columns >= COLUMNS:
+        sets = -(-columns // COLUMNS)
+        share = max(1, _POSITIONS_PER_JOB // steps)
+        for group in range(groups):
+            for first in range(0, sets, share):
+                lane = tuple((first * COLUMNS + u) * WORD for u in range(COLUMNS))
+                yield Job(min(share, sets - first), (group,) * COLUMNS, lane, COLUMNS * WORD)
+        return
+    flat = [(group, column * WORD) for group in range(groups) for column in range(columns)]
+    for first in range(0, len(flat), COLUMNS):
+        chunk = flat[first : first + COLUMNS]
+        chunk += [(-1, 0)] * (COLUMNS - len(chunk))
+        yield Job(1, tuple(g for g, _ in chunk), tuple(lane for _, lane in chunk), 0)

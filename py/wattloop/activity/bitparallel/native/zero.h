@@ -1,0 +1,40 @@
+// Zero-delay mode: every cell over BLOCK positions at a time, so that the interpreter's cost per cell is spread.
+#pragma once
+#include "stimulus.h"
+
+enum { BLOCK = 16 };
+
+typedef struct {
+  const V *mask;        // BLOCK vectors: lanes whose transition into this position counts
+  V *slots;             // BLOCK vectors a slot
+  V *last;              // by net: value at the end of the block before
+  V *toggles, *high;    // by net: counts of each column
+} Block;
+
+// A cell's code is: kernel, net, output slot, input slots.
+typedef const int32_t *(*ZeroKernel)(const int32_t *code, const Block *b);
+
+#define SLOT(i) (b->slots + (int64_t)code[i] * BLOCK)
+
+#define ZERO_KERNEL(name, fan_in, loads, function, store)                   \
+  static const int32_t *name(const int32_t *code, const Block *b) {         \
+    const int32_t net = code[1];                                            \
+    V *out = SLOT(2);                                                       \
+    loads;                                                                  \
+    const V *const mask = b->mask;                                          \
+    V last = b->last[net], toggles = {0}, high = {0};                       \
+    _Pragma("GCC unroll 16") for (int t = 0; t < BLOCK; ++t) {               \
+      const V now = function;                                               \
+      store;                                                                \
+      toggles += popcount((now ^ last) & mask[t]);                       \
+      high += popcount(now & mask[t]);                                   \
+      last = now;                                                           \
+    }                                                                       \
+    b->last[net] = last;                                                    \
+    b->toggles[net] += toggles;                                             \
+    b->high[net] += high;                                                   \
+    return code + 3 + fan_in;                                               \
+  }
+
+// An input: its slot is filled already, only its toggles are to be counted.
+ZERO_KERNEL(zero_source, 0, (void)0, out[t], (void)0)
