@@ -50,8 +50,8 @@ class MacSpec:
         activation_bits: width of the activation.
         activation_signed: two's complement activation instead of unsigned.
         psum_bits: width of the signed partial sum (wraps in hardware; the tiler refuses what could overflow).
-        multiplier: how the product is built: "array" (one fused multiply-add, left to synthesis) or "booth" (radix 4, with
-            the weight recoded, so that the digit lines stand still while a tile streams).
+        multiplier: how the product is built: "array" (one fused multiply-add, left to synthesis) or "booth" (radix 4,
+            with the weight recoded, so that the digit lines stand still while a tile streams).
         bypass_zero_weight: the partial sum goes round the adder while the weight is 0, and the operands are held at 0.
         bypass_zero_activation: likewise while the activation is 0.
         gate_weight_clock: clock gating of the weight register.
