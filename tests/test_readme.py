@@ -55,7 +55,7 @@ def test_the_command_line_takes_it(line: str) -> None:
 def test_the_table_of_commands_is_complete() -> None:
     told = set(re.findall(r"^\| `wattloop (\w+)`", DOCUMENTS[0].read_text(), re.MULTILINE))
     known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-    assert told | {"demo"} == known
+    assert told == known
 
 
 def test_the_python_names_are_there() -> None:
@@ -69,10 +69,10 @@ def test_links_lead_to_files() -> None:
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "sim" / "configs").glob("*.toml")), ids=lambda path: path.stem)
-def test_every_configuration_is_legal(path: Path) -> None:
-    load(path)
+def test_every_configuration_is_legal() -> None:
+    for path in sorted((ROOT / "sim" / "configs").glob("*.toml")):
+        load(path)
 
 
-def test_doctests_and_ci_run_the_test_command() -> None:
+def test_ci_runs_the_test_command() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -18,13 +17,12 @@ def command(
     library: Library = None,
     multiplier: Multiplier = None,
     clock_ps: ClockPs = None,
-    prove: Annotated[bool, typer.Option("--prove", help="Prove the netlist equal to the RTL by SAT.")] = False,
     out: Out = Path("runs/synth"),
     as_json: Json = False,
 ) -> None:
     """Synthesise the MAC cell and time it: netlist, area (um2), critical path and slack (ps).
 
-    Example: wattloop synth --library nangate45 --multiplier booth --clock-ps 600 --prove
+    Example: wattloop synth --library nangate45 --multiplier booth --clock-ps 600
     """
     from wattloop.flow.hardware import synthesis_flow
     from wattloop.flow.settings import load
@@ -40,7 +38,7 @@ def command(
         ),
     )
     with run_folder(out, command="synth", settings=settings, seeds={}) as run:
-        result = synthesis_flow(settings.hardware, run, prove=prove, progress=ConsoleProgress())
+        result = synthesis_flow(settings.hardware, run, progress=ConsoleProgress())
     if as_json:
         output.print_json(result)
         return

@@ -74,7 +74,6 @@ class SynthesisSummary:
         slack_ps: of the critical path, negative where the clock is missed.
         timing: the same in words.
         path: (instance or port, output pin, arrival in ps) along the critical path.
-        equivalent: "proved" equal to the RTL, or "not asked for".
     """
 
     module: str
@@ -87,7 +86,6 @@ class SynthesisSummary:
     slack_ps: float
     timing: str
     path: tuple[tuple[str, str, float], ...]
-    equivalent: str
 
 
 def synthesis_flow(
@@ -98,19 +96,12 @@ def synthesis_flow(
     store: Store | None = None,
     progress: Progress = SILENT,
 ) -> SynthesisSummary:
-    """Synthesise, keep `netlist.v`, `rtl.sv` and Yosys' log in the run, and prove netlist and RTL equal if asked to."""
+    """Synthesise, keep `netlist.v`, `rtl.sv` and Yosys' log in the run."""
     hardware = build_hardware(settings, store=store, progress=progress)
     synthesis, netlist = hardware.synthesis, hardware.netlist
     for name in ("netlist.v", "rtl.sv", "yosys.log", "candidates.json"):
         shutil.copyfile(synthesis.folder / name, run.folder / name)
     run.facts |= hardware.facts
-    equivalent = "not asked for"
-    if prove:
-        from wattloop.gates.equivalence import prove as prove_equal
-
-        with progress.step("proving the netlist equal to the RTL"):
-            prove_equal(settings.array.mac, netlist)
-        equivalent = "proved"
     return SynthesisSummary(
         module=netlist.name,
         library=netlist.library.name,
@@ -122,5 +113,4 @@ def synthesis_flow(
         slack_ps=synthesis.timing.slack_ps,
         timing=synthesis.timing.summary,
         path=synthesis.timing.path,
-        equivalent=equivalent,
     )
