@@ -45,6 +45,17 @@ def test_residual_addition_is_as_defined(left: int, right: int, left_scale: floa
     assert int(got[0, 0]) == expected
 
 
+@pytest.mark.parametrize(
+    ("total", "scale", "level"),
+    [(3365063, "0x1.aa4724p-16", 86), (2294138, "0x1.091964p-15", 72), (2151323, "0x1.a32c26p-15", 108)],
+)
+def test_the_product_is_rounded_to_float32_first(total: int, scale: str, level: int) -> None:
+    """Cases where the float32 product lies on a half and the exact one beside it, so that the levels differ."""
+    got = requantize(np.array([[total]]), np.zeros(1, np.int64), np.float32(float.fromhex(scale)), 0, 255)
+    assert int(got[0, 0]) == level
+    assert round(total * float.fromhex(scale)) != level
+
+
 def test_halves_round_to_even() -> None:
     accumulator = np.array([[1, 3, 5, 7]]).T
     got = requantize(accumulator, np.zeros(1, np.int64), np.float32(0.5), 0, 255)

@@ -1,6 +1,7 @@
 """The loop on a real quantised network (LeNet-5 on digits), with a made-up energy curve."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,15 @@ QUICK = CompressConfig(
     fisher_images=64,
     max_configurations=2,
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two workers of a test run with two threads each would wait for each other on two cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 import torch
 
@@ -14,6 +15,9 @@ from wattloop.nn.models import Normalized, build
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.quantize import quantize
 from wattloop.nn.train import fit
+
+hypothesis.settings.register_profile("wattloop", deadline=None)  # a busy machine is no falsifying example
+hypothesis.settings.load_profile("wattloop")
 
 
 @pytest.fixture(autouse=True)

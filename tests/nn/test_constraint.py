@@ -33,6 +33,14 @@ def test_each_weight_goes_to_its_nearest_allowed_value(values: set[int], levels:
     assert got == [min(allowed, key=lambda v: (abs(v - x), abs(v))) for x in as_float32]
 
 
+def test_halfway_weights_go_to_the_smaller_magnitude() -> None:
+    constraint = AllowedWeights([-4, -2, 2, 4], None, torch.tensor(1.0))
+    weights = torch.tensor([-3.0, -1.0, 1.0, 3.0])
+    assert constraint(weights).tolist() == [-2.0, 0.0, 0.0, 2.0]
+    beyond = torch.nextafter(weights, torch.sign(weights) * 9)
+    assert constraint(beyond).tolist() == [-4.0, -2.0, 2.0, 4.0]
+
+
 def test_constrained_weights_are_allowed_and_masked_ones_zero(lenet: QuantizedNetwork) -> None:
     before = lenet.integer_weight("conv2").astype(int)
     mask = np.abs(before) > 10
