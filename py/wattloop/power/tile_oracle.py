@@ -105,7 +105,10 @@ class TileOracle:
             ConfigError: unknown layer, weights of another shape, or a mapping other than a partial-sum offset.
             OverflowRangeError: the weights could overflow the partial sums.
         """
-        measured = self.simulate(layer, weights, mapping)
+        return self.summed(layer, self.simulate(layer, weights, mapping))
+
+    def summed(self, layer: str, measured: Sequence[TileEnergies]) -> LayerEnergy:
+        """Energy of `layer` per image from its simulated tiles."""
         sizes = [tiles.stratum.size for tiles in measured]
         images = self.traces[layer].images
         fields = {
@@ -120,6 +123,13 @@ class TileOracle:
             origin=self.origin,
             accounting="functional",
         )
+
+    def paper_fj(self, layer: str, measured: Sequence[TileEnergies]) -> tuple[float, float]:
+        """Energy of `layer` per image by the paper's accounting (E = 2 P T a tile), and its standard error."""
+        sizes = [tiles.stratum.size for tiles in measured]
+        total_fj, error_fj = stratified_total(sizes, [tiles.paper_fj for tiles in measured])
+        images = self.traces[layer].images
+        return total_fj / images, error_fj / images
 
     def value_energy_fj(self, layer: str) -> Float:
         """E_l(w) of the companion `values`.
