@@ -45,6 +45,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTBENCHES = sorted((PACKAGE.parent.parent / "testbenches").glob("*.py"))
 
 
+def test_every_folder_with_modules_is_a_package() -> None:
+    """In a namespace package pytest would import a module under another name and leave a module called `py` behind."""
+    assert {path.parent for path in MODULES} == {path.parent for path in MODULES if path.name == "__init__.py"}
+
+
 def name_of(path: Path) -> str:
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)

@@ -3,7 +3,8 @@
 Each gate's function is evaluated once for all inputs that change together, in a process of its own, and its delay
 stands behind it: `assign #d` for inertial delay, a non-blocking assignment with delay for transport. Written as one
 `assign #d n = expression`, Icarus may evaluate a function of several operators in halves when two inputs change at
-once; the phantom change would cancel a pending one.
+once; the phantom change would cancel a pending one. For the same reason a gate with inertial delay waits (`#0`) until
+all changes of its time step have happened, and sources change in the same region of the step as gates do.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def _lines(
     for net, value in circuit.constants.items():
         yield f"  wire n{net} = 1'b{value};"
     for net in circuit.sources:
-        yield f"  reg n{net};"
+        yield from _source(net, steps.sources[net], inertial)
     for gate in circuit.gates:
         yield from _gate(gate, steps.gates[gate.output], inertial, one_assign)
     for net in nets:
@@ -123,13 +124,17 @@ def _lines(
     yield f"    for (i = 0; i < {vectors}; i = i + 1) begin"
     yield f"      step = i % {stimulus.steps}; counting = counted[step]; start = $time; last = 0; now = stimulus[i];"
     for k, net in enumerate(circuit.sources):
-        yield f"      n{net} <= #{steps.sources[net]} now[{k}];"
+        yield f"      s{net} = now[{k}];" if inertial else f"      n{net} <= #{steps.sources[net]} now[{k}];"
     yield f'      #{period} $fwrite(settling, "%0d\\n", counting ? last : 0);'
     yield f"      counting = 0; if ((i + 1) % {stimulus.steps * stimulus.lanes} == 0) report;"
     yield "    end"
     yield "    $fclose(counts); $fclose(settling); $finish;"
     yield "  end"
     yield "endmodule"
+
+
+def _source(net: int, delay: int, inertial: bool) -> Iterator[str]:
+    yield f"  reg s{net}; wire n{net}; assign #{delay} n{net} = s{net};" if inertial else f"  reg n{net};"
 
 
 def _gate(gate: Gate, delay: int, inertial: bool, one_assign: bool) -> Iterator[str]:
@@ -142,7 +147,8 @@ def _gate(gate: Gate, delay: int, inertial: bool, one_assign: bool) -> Iterator[
         return
     yield f"  reg g{out}; initial g{out} = {text};"
     if gate.inputs:
-        yield f"  always @({' or '.join(f'n{net}' for net in dict.fromkeys(gate.inputs))}) g{out} = {text};"
+        inputs = " or ".join(f"n{net}" for net in dict.fromkeys(gate.inputs))
+        yield f"  always @({inputs}) begin {'#0 ' if inertial else ''}g{out} = {text}; end"
     if inertial:
         yield f"  wire n{out}; assign #{delay} n{out} = g{out};"
     else:
