@@ -40,7 +40,8 @@ class TileEnergies:
         cycles: clock cycles of one tile in the array (`rtl` accounting).
         columns: fields of `EnergyBreakdown`, fJ of a tile over all phases on its active cells, each of shape (tiles,).
         power_w: mean power of each tile over those cycles.
-        paper_fj: E = 2 P T with T = rows / f, the paper's accounting of a tile (section 3.2).
+        paper_fj: E = 2 P T with T = rows / f, the paper's accounting of a tile (section 3.2), clock and leakage in.
+        accounting: "functional" (settled toggles) or "datapath" (glitches included).
     """
 
     stratum: Stratum
@@ -48,6 +49,7 @@ class TileEnergies:
     columns: Mapping[str, Float]
     power_w: Float
     paper_fj: Float
+    accounting: str = "functional"
 
     @property
     def dynamic_fj(self) -> Float:
@@ -60,7 +62,9 @@ class TileOracle:
     """Answers by simulating a sample of the layer's own tiles; implements `EnergyOracle`.
 
     Every cycle of a tile counts, on the cells that it uses; before its weights are loaded the cells hold those of the
-    tile before it. The standard error is that of sampling among the tiles of the traced images.
+    tile before it (the first tile follows the last), and their data is idle. The last two cycles of the cell in the
+    array's last row and column, in which it falls idle, belong to the next tile and are not counted. The standard
+    error is that of sampling among the tiles of the traced images.
 
     Attributes:
         netlist: the cell in gates.
@@ -121,7 +125,7 @@ class TileOracle:
             macs=self.traces[layer].layer.geometry.macs,
             standard_error_fj=error_fj / images,
             origin=self.origin,
-            accounting="functional",
+            accounting=measured[0].accounting if measured else "functional",
         )
 
     def paper_fj(self, layer: str, measured: Sequence[TileEnergies]) -> tuple[float, float]:
@@ -152,11 +156,11 @@ class TileOracle:
         for stratum in strata:
             parts = []
             for chosen in self._batches(stratum):
-                parts.append(self._columns(trace, stratum, chosen, mapping))
+                parts.append(self._measured(trace, stratum, chosen, mapping))
                 done += len(chosen)
                 if self.progress is not None:
                     self.progress(done, total)
-            measured.append(self._energies(stratum, {n: np.concatenate([part[n] for part in parts]) for n in ORIGINS}))
+            measured.append(self._energies(stratum, parts))
         return measured
 
     def _with_weights(self, layer: str, weights: Int8, mapping: HardwareMapping) -> LayerTrace:
@@ -174,15 +178,16 @@ class TileOracle:
         for first in range(0, len(stratum.chosen), at_once):
             yield stratum.chosen[first : first + at_once]
 
-    def _columns(
+    def _measured(
         self, trace: LayerTrace, stratum: Stratum, chosen: tuple[int, ...], mapping: HardwareMapping
-    ) -> dict[str, Float]:
-        """Energy of each of the chosen tiles, fJ."""
+    ) -> tuple[dict[str, Float], str]:
+        """Energy of each of the chosen tiles, fJ, and its accounting."""
         streams = [self._streams(trace, index, mapping) for index in chosen]
         stimulus = tile_stimulus(self.spec.mac, streams, stratum.rows, stratum.cols, idle=self.idle)
         activity = self.backend.measure(self.netlist, stimulus)
         columns = self._model.columns_fj(activity)
-        return {name: values * activity.transitions for name, values in columns.items()}
+        accounting = "functional" if activity.glitches is None else "datapath"
+        return {name: values * activity.transitions for name, values in columns.items()}, accounting
 
     def _streams(self, trace: LayerTrace, index: int, mapping: HardwareMapping) -> PeStreams:
         tile = tile_at(trace, self.spec, index)
@@ -191,12 +196,13 @@ class TileOracle:
             tile.weights, tile.activations, self.spec, psum_in=mapping.psum_offset, initial_weights=before.weights
         )
 
-    def _energies(self, stratum: Stratum, columns: dict[str, Float]) -> TileEnergies:
+    def _energies(self, stratum: Stratum, parts: list[tuple[dict[str, Float], str]]) -> TileEnergies:
+        columns = {name: np.concatenate([part[name] for part, _ in parts]) for name in ORIGINS}
         cycles = self.spec.cycles_of(stratum.pixels)
         total_fj = np.asarray(sum(columns.values()))
-        # fJ / ps = mW
-        power_w = total_fj / (cycles * self.clock_ps) * 1e-3
-        return TileEnergies(stratum, cycles, columns, power_w, total_fj * (2 * self.spec.rows / cycles))
+        power_w = total_fj / (cycles * self.clock_ps) * 1e-3  # fJ / ps = mW
+        paper_fj = total_fj * (2 * self.spec.rows / cycles)
+        return TileEnergies(stratum, cycles, columns, power_w, paper_fj, accounting=parts[0][1])
 
     @cached_property
     def _model(self) -> EnergyModel:
