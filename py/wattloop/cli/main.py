@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from wattloop.cli import characterize, doctor, render, report, synth, train
+from wattloop.cli import characterize, compress, demo, doctor, estimate, render, report, synth, train
 from wattloop.errors import WattloopError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 2 wrong input or missing tool (one line says which), 130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (render, synth, characterize, train, report, doctor):
+for _module in (demo, render, synth, characterize, train, estimate, compress, report, doctor):
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
 
 

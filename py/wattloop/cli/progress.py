@@ -55,3 +55,7 @@ class ConsoleProgress:
         seconds = time.monotonic() - started
         if seconds >= _QUICK_S:
             self._console.print(f"{'  ' * self._depth}{title}: {seconds:.1f} s", highlight=False)
+
+    def tell(self, text: str) -> None:
+        """A line above the bars."""
+        self._console.print(f"{'  ' * self._depth}{text}", highlight=False, markup=False, soft_wrap=True)

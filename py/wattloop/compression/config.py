@@ -45,6 +45,7 @@ class CompressConfig:
         learning_rate: of all fine-tuning.
         batch_size: of all fine-tuning.
         bfloat16: convolve in bfloat16 while fine-tuning.
+        threads: CPU threads of torch while fine-tuning; None for its default. The course of a run depends on it.
         scope: "conv" compresses the convolutions, "all" the linear layers as well.
         max_layers: layers to compress, in order of energy; 0 means all.
         max_configurations: configurations to try on each layer; 0 means all.
@@ -74,6 +75,7 @@ class CompressConfig:
     learning_rate: float = 0.01
     batch_size: int = 128
     bfloat16: bool = False
+    threads: int | None = None
     scope: Scope = "conv"
     max_layers: int = 0
     max_configurations: int = 0
@@ -105,6 +107,7 @@ class CompressConfig:
         at_least_one = ("k_growth", "rescored", "scoring_images", "fisher_images", "batch_size", "profile_images")
         for name in (*at_least_one, "tile_images"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        _require(self.threads is None or self.threads >= 1, "threads", self.threads, "1 or more")
         epochs = ("prune_epochs", "set_epochs", "recoveries", "tune_epochs", "seed")
         for name in (*epochs, "max_layers", "max_configurations"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")

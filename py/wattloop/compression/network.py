@@ -99,6 +99,7 @@ class NetworkSubject:
             learning_rate=config.learning_rate,
             bfloat16=config.bfloat16,
             seed=seed,
+            threads=config.threads,
         )
         fit(self.network, self._dataset, training)
 

@@ -20,6 +20,9 @@ class Progress(Protocol):
     def step(self, title: str) -> AbstractContextManager[Step]:
         """A step that lasts as long as the block."""
 
+    def tell(self, text: str) -> None:
+        """A line that stays."""
+
 
 class Silent:
     """Shows nothing."""
@@ -28,6 +31,9 @@ class Silent:
     def step(self, title: str) -> Iterator[Step]:
         """A step that nobody sees."""
         yield _ignore
+
+    def tell(self, text: str) -> None:
+        """Forget it."""
 
 
 def _ignore(done: float, total: float, note: str = "") -> None:

@@ -1,0 +1,83 @@
+"""The end of a compression, in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from wattloop.cli import output
+from wattloop.report.units import energy_unit, percent, root_sum_square, saving, with_error
+
+if TYPE_CHECKING:
+    from wattloop.compression.result import CompressionResult, LayerResult
+    from wattloop.compression.subject import Quality
+    from wattloop.power.oracle import LayerEnergy
+
+
+def print_result(result: CompressionResult, out: Path) -> None:
+    """Print accuracy, energy and the sets kept."""
+    output.print_table("", ("", "int8", "compressed", ""), [*_accuracies(result), *_energies(result)])
+    typer.echo()
+    headings = ("layer", "pruned", "values", "kept")
+    output.print_table("Weights", headings, [_kept(layer) for layer in result.layers])
+    typer.echo(f"\n{out / 'report.md'}")
+
+
+def figures(result: CompressionResult, out: Path) -> dict[str, object]:
+    """The same for programs: accuracies as fractions, dynamic energies in fJ per image."""
+    found: dict[str, object] = {
+        f"{split}_accuracy": {"int8": before.accuracy, "compressed": after.accuracy}
+        for split, before, after in _splits(result)
+    }
+    for source, before, after in _sources(result):
+        found[f"{source}_fj"] = {
+            "int8": sum(row.energy.dynamic_fj for row in before),
+            "compressed": sum(row.energy.dynamic_fj for row in after),
+        }
+    found["sets"] = {layer.layer: layer.values for layer in result.layers}
+    return found | {"report": out / "report.md"}
+
+
+def _splits(result: CompressionResult) -> Iterable[tuple[str, Quality, Quality]]:
+    yield "validation", result.validation_before, result.validation_after
+    yield "test", result.test_before, result.test_after
+
+
+def _sources(result: CompressionResult) -> Iterable[tuple[str, list[LayerEnergy], list[LayerEnergy]]]:
+    yield "table", [row.table_before for row in result.layers], [row.table_after for row in result.layers]
+    before = [row.tiles_before for row in result.layers if row.tiles_before is not None]
+    after = [row.tiles_after for row in result.layers if row.tiles_after is not None]
+    if before:
+        yield "tiles", before, after
+
+
+def _accuracies(result: CompressionResult) -> Iterable[tuple[str, str, str, str]]:
+    for split, before, after in _splits(result):
+        moved = 100 * (after.accuracy - before.accuracy)
+        yield (
+            f"{split} accuracy ({after.images} images)",
+            percent(before.accuracy),
+            percent(after.accuracy),
+            f"{moved:+.2f} points",
+        )
+
+
+def _energies(result: CompressionResult) -> Iterable[tuple[str, str, str, str]]:
+    for source, *stages in _sources(result):
+        sums = [sum(row.energy.dynamic_fj for row in rows) for rows in stages]
+        errors = [root_sum_square(row.standard_error_fj for row in rows) for rows in stages]
+        unit = energy_unit(sums)
+        before, after = (
+            with_error(value / unit.in_fj, error / unit.in_fj) for value, error in zip(sums, errors, strict=True)
+        )
+        saved = percent(*saving(*sums, *errors))
+        yield f"energy by {source}, {unit.name} per image", before, after, f"{saved} saved"
+
+
+def _kept(layer: LayerResult) -> tuple[str, str, str, str]:
+    if layer.values is None:
+        return layer.layer, "-", "256", "all"
+    return layer.layer, f"{layer.sparsity:.0%}", str(len(layer.values)), " ".join(map(str, layer.values))

@@ -1,0 +1,146 @@
+"""The simulator as the other rooms want it: profilers on one array, library and backend, built once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from wattloop.activity.backend import ActivityBackend, backend
+from wattloop.arith.layer import LayerTrace
+from wattloop.flow.hardware import Hardware, build_hardware
+from wattloop.flow.progress import SILENT, Progress, Step
+from wattloop.flow.settings import CharacterizeSettings, EstimateSettings, HardwareSettings, Settings
+from wattloop.power.energy_table import EnergyTable
+from wattloop.power.oracle import IDENTITY, HardwareMapping, Int8
+from wattloop.power.table_oracle import TableOracle, TableProfiler
+from wattloop.power.tile_oracle import TileEnergies, TileOracle
+from wattloop.store import Store, content_key
+
+# Part of the cache key: raise it when tables change in a way that no setting shows.
+_VERSION = 1
+_TABLE = "table.parquet"
+
+
+@dataclass(frozen=True, eq=False)
+class Simulator:
+    """A systolic array in gates, and how its energy is measured.
+
+    Attributes:
+        hardware: array, library, clock.
+        characterize: how the tables of energy by weight value are sampled, and which backend simulates.
+        estimate: which real tiles are simulated.
+        store: cache of synthesis, benches and tables.
+        progress: told of every step.
+    """
+
+    hardware: HardwareSettings = field(default_factory=HardwareSettings)
+    characterize: CharacterizeSettings = field(default_factory=CharacterizeSettings)
+    estimate: EstimateSettings = field(default_factory=EstimateSettings)
+    store: Store = field(default_factory=Store)
+    progress: Progress = SILENT
+
+    @classmethod
+    def of(cls, settings: Settings, *, store: Store | None = None, progress: Progress = SILENT) -> Simulator:
+        """The simulator of the settings."""
+        return cls(settings.hardware, settings.characterize, settings.estimate, store or Store(), progress)
+
+    @cached_property
+    def cell(self) -> Hardware:
+        """The MAC cell in gates, synthesised on first use.
+
+        Raises:
+            LibertyError: the library is unknown, damaged, or cannot build the cell.
+            ToolError: Yosys is missing or failed.
+        """
+        return build_hardware(self.hardware, store=self.store, progress=self.progress)
+
+    @cached_property
+    def backend(self) -> ActivityBackend:
+        """Who counts toggles.
+
+        Raises:
+            ConfigError: unknown.
+        """
+        return backend(self.characterize.simulator)
+
+    @property
+    def key(self) -> str:
+        """Content key of all that its tables depend on beside the traces."""
+        chosen = replace(self.characterize, layer=None, images=1)
+        return content_key(_VERSION, self.cell.netlist.digest, self.hardware, chosen, self.backend.name)
+
+    def tables(self, traces: Sequence[LayerTrace]) -> TableOracle:
+        """Tables of energy by weight value on the transitions of `traces`; a `Profiler`, cached by content.
+
+        Raises:
+            OverflowRangeError: a layer does not fit the array's partial sums.
+        """
+        found = {trace.layer.name: self._table(trace) for trace in traces}
+        return TableOracle(found, {trace.layer.name: trace.layer for trace in traces}, self.hardware.array)
+
+    def _table(self, trace: LayerTrace) -> EnergyTable:
+        name, chosen = trace.layer.name, self.characterize
+
+        def build(folder: Path) -> None:
+            with self.progress.step(f"characterising {name}: {chosen.pairs} transitions of each weight") as step:
+                self._profiler(step)([trace]).tables[name].save(folder / _TABLE)
+
+        return EnergyTable.load(self.store.entry("table", content_key(self.key, trace), build) / _TABLE)
+
+    def _profiler(self, step: Step) -> TableProfiler:
+        hardware, chosen = self.hardware, self.characterize
+        return TableProfiler(
+            self.cell.netlist,
+            hardware.array,
+            self.backend,
+            pairs=chosen.pairs,
+            batches=chosen.batches,
+            seed=chosen.seed,
+            tiles=chosen.tiles,
+            clock_ps=hardware.clock_ps,
+            load=hardware.load,
+            progress=step,
+        )
+
+    def tiles(self, traces: Sequence[LayerTrace]) -> TileOracle:
+        """Simulation of real tiles of `traces`; a `Profiler`. Nothing is simulated before it is asked."""
+        hardware, chosen = self.hardware, self.estimate
+        return _WatchedTiles(
+            self.cell.netlist,
+            hardware.array,
+            {trace.layer.name: trace for trace in traces},
+            self.backend,
+            tiles=chosen.tiles,
+            seed=chosen.seed,
+            clock_ps=hardware.clock_ps,
+            load=hardware.load,
+            progress=_Relay(),
+            shown=self.progress,
+        )
+
+
+class _Relay:
+    """Passes progress on to the step that is open."""
+
+    def __init__(self) -> None:
+        self.step: Step | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self.step is not None:
+            self.step(done, total)
+
+
+@dataclass(frozen=True, eq=False)
+class _WatchedTiles(TileOracle):
+    """Shows the tiles of a layer as a step."""
+
+    shown: Progress = SILENT
+
+    def simulate(self, layer: str, weights: Int8, mapping: HardwareMapping = IDENTITY) -> list[TileEnergies]:
+        """Energies of the sampled tiles; see `TileOracle`."""
+        with self.shown.step(f"simulating tiles of {layer}") as step:
+            if isinstance(self.progress, _Relay):
+                self.progress.step = step
+            return super().simulate(layer, weights, mapping)
