@@ -6,6 +6,7 @@ nothing behind. Each folder holds `config.toml` (the resolved settings) and `pro
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 import platform
@@ -47,6 +48,10 @@ class Run:
         store.write_atomic(path, content)
         return path
 
+    def record(self) -> None:
+        """Write what is known so far as `provenance.json`, for those who read the folder before it is done."""
+        self.write(PROVENANCE, json.dumps(self.facts | versions(), indent=2) + "\n")
+
 
 @contextmanager
 def run_folder(out: Path, *, command: str, settings: object, seeds: Mapping[str, int]) -> Iterator[Run]:
@@ -64,14 +69,18 @@ def run_folder(out: Path, *, command: str, settings: object, seeds: Mapping[str,
     started = time.monotonic()
     _require_ours(out)
     with _writable(out) as scratch:
-        run = Run(scratch, {"command": command, "started": datetime.now(UTC).isoformat(timespec="seconds")})
+        title = out.resolve().name
+        run = Run(
+            scratch, {"title": title, "command": command, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+        )
         run.facts.update({f"seed {name}": str(seed) for name, seed in seeds.items()})
         run.write(SETTINGS, config.dump(settings))
         yield run
         run.facts["seconds"] = f"{time.monotonic() - started:.1f}"
-        run.write(PROVENANCE, json.dumps(run.facts | versions(), indent=2) + "\n")
+        run.record()
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Version of Python, of the packages that results depend on, and of every external tool."""
     found = {"python": platform.python_version()}

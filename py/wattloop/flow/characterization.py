@@ -12,11 +12,11 @@ from wattloop.arith.statistics import LayerStatistics, collect
 from wattloop.errors import ModelError
 from wattloop.flow.hardware import build_hardware
 from wattloop.flow.progress import SILENT, Progress
+from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
 from wattloop.flow.training import Trained, trained_network
 from wattloop.power.characterize import characterize
 from wattloop.power.energy_table import EnergyTable, TableDifference, compare
-from wattloop.report.write import write_report
 from wattloop.runs import Run
 from wattloop.store import Store, content_key
 
@@ -98,8 +98,7 @@ def characterize_flow(
     observed.save(run.folder / "statistics" / f"{observed.layer}.npz")
     table.save(run.folder / "tables" / f"{observed.layer}.parquet")
     run.facts |= {"annotated": table.provenance["annotated"], "statistics": observed.key}
-    with progress.step("writing the report"):
-        write_report(run.folder)
+    report(run, progress)
     return _summary(table, compare(table, EnergyTable.load(against)) if against is not None else None)
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from wattloop.flow.events import Watch
 from wattloop.flow.progress import SILENT, Progress
+from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, trained_network
-from wattloop.report.write import write_report
 from wattloop.runs import Run
 from wattloop.store import Store, content_key
 
@@ -41,8 +41,7 @@ def compress_flow(
     run.facts["network key"] = trained.key
     result = compress_trained(settings, trained, simulator, progress=progress)
     result.save(run.folder / COMPRESSION)
-    with progress.step("writing the report"):
-        write_report(run.folder)
+    report(run, progress)
     shutil.rmtree(resume_folder(settings, trained, simulator), ignore_errors=True)
     return result
 

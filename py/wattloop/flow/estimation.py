@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from wattloop.flow.progress import SILENT, Progress
+from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import trained_network
 from wattloop.power.estimate import Estimate, estimate_layers
-from wattloop.report.write import write_report
 from wattloop.runs import Run
 from wattloop.store import Store
 
@@ -39,6 +39,5 @@ def estimate_flow(settings: Settings, run: Run, *, store: Store | None = None, p
     for name, table in oracle.tables.items():
         table.save(run.folder / "tables" / f"{name}.parquet")
     run.facts |= {"network key": trained.key, "simulator": simulator.backend.name}
-    with progress.step("writing the report"):
-        write_report(run.folder)
+    report(run, progress)
     return estimate

@@ -65,6 +65,7 @@ class StoredRun:
         provenance: names and strings of `provenance.json`.
         settings: text of `config.toml`; empty without one.
         compression: None where the run compressed nothing.
+        estimate: `estimate.parquet`: one row a layer and source ("table", "tiles"); None without one.
         tables: characterisation tables, by name.
     """
 
@@ -72,6 +73,7 @@ class StoredRun:
     provenance: Mapping[str, str]
     settings: str
     compression: Compression | None
+    estimate: pl.DataFrame | None
     tables: tuple[Table, ...]
 
 
@@ -85,27 +87,30 @@ def read_run(folder: Path) -> StoredRun:
         raise StorageError(f"there is no run folder {folder}")
     compression = _compression(folder / "compression") if (folder / "compression").is_dir() else None
     tables = tuple(_table(path) for path in sorted((folder / "tables").glob("*.parquet")))
-    if compression is None and not tables:
-        raise StorageError(f"{folder} holds neither compression/ nor tables/*.parquet: nothing to report on")
+    estimate = _frame(folder / "estimate.parquet") if (folder / "estimate.parquet").is_file() else None
+    if compression is None and estimate is None and not tables:
+        wanted = "compression/, estimate.parquet, tables/*.parquet"
+        raise StorageError(f"{folder} holds none of {wanted}: nothing to report on")
     provenance = _read(folder / "provenance.json", _json_mapping, dict[str, Any]())
     settings = _read(folder / "config.toml", Path.read_text, "")
-    return StoredRun(folder, provenance, settings, compression, tables)
+    return StoredRun(folder, provenance, settings, compression, estimate, tables)
 
 
 def _compression(folder: Path) -> Compression:
-    energies = _read(folder / "layers.parquet", pl.read_parquet)
-    values = _read(folder / "values.parquet", pl.read_parquet)
-    for name, frame in (("layers.parquet", energies), ("values.parquet", values)):
-        if frame.is_empty():
-            raise StorageError(f"{folder / name} is empty: run the compression again")
+    energies, values = _frame(folder / "layers.parquet"), _frame(folder / "values.parquet")
     summary = _read(folder / "result.json", _json_mapping)
     return Compression(summary, energies, values, _read(folder / "journal.jsonl", _json_lines))
 
 
-def _table(path: Path) -> Table:
+def _frame(path: Path) -> pl.DataFrame:
     rows = _read(path, pl.read_parquet)
     if rows.is_empty():
-        raise StorageError(f"{path} is empty: characterise again")
+        raise StorageError(f"{path} is empty: run the command that makes this run folder again")
+    return rows
+
+
+def _table(path: Path) -> Table:
+    rows = _frame(path)
     metadata = _read(path, pl.read_parquet_metadata)
     return Table(path.stem, rows, {k: v for k, v in metadata.items() if k not in _LONG_METADATA})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from wattloop.report import energy_plots, tables, tradeoff_plot, weight_plots
+from wattloop.report import energy_plots, estimates, tables, tradeoff_plot, weight_plots
 from wattloop.report.inputs import Compression, StoredRun, read_run
 from wattloop.report.plotting import save_png
 from wattloop.report.units import ACCOUNTINGS, percent
@@ -22,8 +22,8 @@ def write_report(run_folder: Path) -> Path:
     """Write `report.md` and `plots/*.png` into a run folder.
 
     Args:
-        run_folder: holds `compression/` (from `CompressionResult.save`) or `tables/*.parquet`, or both, and beside them
-            `provenance.json` and `config.toml`.
+        run_folder: holds any of `compression/` (from `CompressionResult.save`), `estimate.parquet` (from
+            `Estimate.save`) and `tables/*.parquet`, and beside them `provenance.json` and `config.toml`.
 
     Returns:
         Path of the Markdown file.
@@ -32,15 +32,26 @@ def write_report(run_folder: Path) -> Path:
         StorageError: nothing to report on, a file missing, empty or damaged, or the folder cannot be written.
     """
     run = read_run(run_folder)
-    sections = [f"# {run_folder.resolve().name}", *_sections(run, run_folder / PLOTS)]
+    sections = [f"# {_title(run)}", *_sections(run, run_folder / PLOTS)]
     path = run_folder / REPORT
     write_atomic(path, "\n\n".join(sections) + "\n")
     return path
 
 
+def _title(run: StoredRun) -> str:
+    """As the run calls itself: while it is written, its folder has another name."""
+    return run.provenance.get("title") or run.folder.resolve().name
+
+
 def _sections(run: StoredRun, plots: Path) -> Iterator[str]:
     if run.compression is not None:
         yield from _compression(run.compression, plots)
+    if run.estimate is not None:
+        yield "## Energy of the layers"
+        yield tables.markdown(estimates.by_layer(run.estimate))
+        yield estimates.CONVENTIONS
+        picture = estimates.energy_of_layers(run.estimate)
+        yield _picture(picture, plots, "energy_of_layers", "Energy of each layer by table and by simulated tiles")
     for accounting, curves in curves_of(run.tables).items():
         figure = energy_plots.energy_by_value(curves, accounting)
         yield "## Energy by weight value"
