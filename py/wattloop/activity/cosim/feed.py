@@ -12,6 +12,7 @@ from pathlib import Path
 # Linux: a pipe larger than the default 64 KiB saves most of the switches between the two processes.
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 _PIPE_BYTES = 1 << 20
+_PATIENCE_S = 0.02
 
 Write = Callable[[memoryview], None]
 
@@ -45,9 +46,11 @@ def fed(path: Path, produce: Callable[[Write], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        # A reader that never came leaves the thread in open(): this one comes, and goes at once.
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-        thread.join()
+        # A reader that never came leaves the thread in open(): this one comes, and goes at once. Again and again,
+        # since the thread may not have got there yet.
+        while thread.is_alive():
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+            thread.join(_PATIENCE_S)
     if raised:
         raise raised[0]
 
