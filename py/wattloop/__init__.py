@@ -6,27 +6,75 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wattloop.compression.config import CompressConfig
     from wattloop.compression.result import CompressionResult
-    from wattloop.compression.run import compress
+    from wattloop.flow.api import characterize, compress, estimate
+    from wattloop.flow.settings import CharacterizeSettings, EstimateSettings, HardwareSettings
+    from wattloop.flow.simulator import Simulator
     from wattloop.gates.spec import ArraySpec, MacSpec
+    from wattloop.nn.config import TrainConfig
+    from wattloop.nn.datasets import Dataset, Split, load
+    from wattloop.nn.models import Normalized, build
     from wattloop.nn.quantize import quantize
+    from wattloop.nn.train import fit
+    from wattloop.power.estimate import Estimate
+
+    build_model = build
+    load_dataset = load
 
 # Loaded on first use: `import wattloop` costs nothing, and specs work without torch.
 _HOMES = {
     "ArraySpec": "wattloop.gates.spec",
+    "CharacterizeSettings": "wattloop.flow.settings",
+    "CompressConfig": "wattloop.compression.config",
     "CompressionResult": "wattloop.compression.result",
+    "Dataset": "wattloop.nn.datasets",
+    "Estimate": "wattloop.power.estimate",
+    "EstimateSettings": "wattloop.flow.settings",
+    "HardwareSettings": "wattloop.flow.settings",
     "MacSpec": "wattloop.gates.spec",
-    "compress": "wattloop.compression.run",
+    "Normalized": "wattloop.nn.models",
+    "Simulator": "wattloop.flow.simulator",
+    "Split": "wattloop.nn.datasets",
+    "TrainConfig": "wattloop.nn.config",
+    "build_model": "wattloop.nn.models:build",
+    "characterize": "wattloop.flow.api",
+    "compress": "wattloop.flow.api",
+    "estimate": "wattloop.flow.api",
+    "fit": "wattloop.nn.train",
+    "load_dataset": "wattloop.nn.datasets:load",
     "quantize": "wattloop.nn.quantize",
 }
 
-__all__ = ["ArraySpec", "CompressionResult", "MacSpec", "compress", "quantize"]
+__all__ = [
+    "ArraySpec",
+    "CharacterizeSettings",
+    "CompressConfig",
+    "CompressionResult",
+    "Dataset",
+    "Estimate",
+    "EstimateSettings",
+    "HardwareSettings",
+    "MacSpec",
+    "Normalized",
+    "Simulator",
+    "Split",
+    "TrainConfig",
+    "build_model",
+    "characterize",
+    "compress",
+    "estimate",
+    "fit",
+    "load_dataset",
+    "quantize",
+]
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'wattloop' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute or name)
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattloop.flow.events import Watch
+from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
@@ -35,6 +36,7 @@ def compress_flow(
         store: cache.
         progress: told of every step and decision.
     """
+    check_inputs(settings, progress)
     simulator = Simulator.of(settings, store=store, progress=progress)
     run.facts |= simulator.cell.facts | {"simulator": simulator.backend.name}
     trained = trained_network(settings, store=store, progress=progress)

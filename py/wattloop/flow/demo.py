@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wattloop import resources
 from wattloop.flow.compression import compress_flow
+from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
@@ -32,6 +33,7 @@ def demo_flow(
     """
     from wattloop.nn.trace import trace
 
+    check_inputs(settings, progress)
     simulator = Simulator.of(settings, store=store, progress=progress)
     run.facts |= simulator.cell.facts
     train_flow(settings, run, store=store, progress=progress)

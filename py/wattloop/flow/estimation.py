@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
@@ -27,6 +28,7 @@ def estimate_flow(settings: Settings, run: Run, *, store: Store | None = None, p
     """
     from wattloop.nn.trace import trace
 
+    check_inputs(settings, progress)
     simulator = Simulator.of(settings, store=store, progress=progress)
     run.facts |= simulator.cell.facts
     trained = trained_network(settings, store=store, progress=progress)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from wattloop import config
+from wattloop.activity.backend import backend_names
 from wattloop.compression.config import CompressConfig
 from wattloop.errors import ConfigError
 from wattloop.gates.spec import ArraySpec
@@ -78,7 +79,7 @@ class CharacterizeSettings:
     """How the energy of each weight value is measured.
 
     Attributes:
-        simulator: "icarus" or "verilator".
+        simulator: "bitparallel" (the native engine), "icarus" or "verilator".
         layer: the layer whose statistics `wattloop characterize` samples; None for the second convolution.
         images: training images behind those statistics.
         tiles: tiles of a layer that statistics are collected from; None for all.
@@ -96,6 +97,8 @@ class CharacterizeSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        known = backend_names()
+        _require(self.simulator in known, "simulator", self.simulator, ", ".join(known))
         for name in ("images", "pairs"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require(self.batches >= 2, "batches", self.batches, "2 or more")

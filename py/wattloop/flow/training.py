@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 from dataclasses import dataclass
@@ -48,11 +49,15 @@ def load_dataset(settings: Settings, progress: Progress = SILENT) -> Dataset:
     Raises:
         DatasetError: unknown, missing or damaged; the message says what to do.
     """
+    with progress.step(f"reading the data set {settings.network.dataset}"):
+        return _load_dataset(settings.network.dataset, settings.network.data_root)
+
+
+@functools.lru_cache(maxsize=1)
+def _load_dataset(name: str, root: str | None) -> Dataset:
     from wattloop.nn.datasets import load
 
-    root = settings.network.data_root
-    with progress.step(f"reading the data set {settings.network.dataset}"):
-        return load(settings.network.dataset, None if root is None else Path(root))
+    return load(name, None if root is None else Path(root))
 
 
 def trained_network(settings: Settings, *, store: Store | None = None, progress: Progress = SILENT) -> Trained:

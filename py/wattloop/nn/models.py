@@ -82,6 +82,17 @@ MODELS: dict[str, Callable[[int, int], nn.Module]] = {
 }
 
 
+def known(name: str) -> str:
+    """`name`, if there is a network of that name.
+
+    Raises:
+        ModelError: there is none; the message lists them.
+    """
+    if name not in MODELS:
+        raise ModelError(f"unknown network {name!r}; known: {', '.join(MODELS)}")
+    return name
+
+
 def build(name: str, classes: int, in_channels: int = 3, *, seed: int | None = None) -> nn.Module:
     """A float network with fresh weights.
 
@@ -94,8 +105,7 @@ def build(name: str, classes: int, in_channels: int = 3, *, seed: int | None = N
     Raises:
         ModelError: unknown name.
     """
-    if name not in MODELS:
-        raise ModelError(f"unknown network {name!r}; known: {', '.join(MODELS)}")
+    known(name)
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 from tabulate import tabulate
 
 from wattloop.report.energies import ORIGINS, SOURCES, figures, sources, with_dynamic
-from wattloop.report.inputs import Compression
+from wattloop.report.inputs import Compression, Table
 from wattloop.report.units import NONE, energy_unit, percent, root_sum_square, saving, with_error
 
 
@@ -163,3 +163,12 @@ def decisions(compression: Compression) -> pl.DataFrame:
 def pairs(mapping: Mapping[str, Any]) -> pl.DataFrame:
     """Names and strings."""
     return pl.DataFrame({"what": list(mapping), "which": [str(value) for value in mapping.values()]})
+
+
+def table_provenance(tables: Sequence[Table]) -> tuple[dict[str, str], pl.DataFrame]:
+    """What all characterisation tables have in common, and what each has of its own."""
+    names = list(dict.fromkeys(name for table in tables for name in table.metadata))
+    found = {name: {table.metadata.get(name, NONE) for table in tables} for name in names}
+    common = {name: values.pop() for name, values in found.items() if len(values) == 1}
+    own = [{"table": t.name} | {n: t.metadata.get(n, NONE) for n in names if n not in common} for t in tables]
+    return common, pl.DataFrame(own)

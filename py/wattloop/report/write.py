@@ -145,9 +145,11 @@ def _provenance(run: StoredRun) -> Iterator[str]:
     yield "## Provenance"
     if facts:
         yield tables.markdown(tables.pairs(facts))
-    for table in run.tables:
-        yield f"Table `{table.name}`:"
-        yield tables.markdown(tables.pairs(table.metadata))
+    if run.tables:
+        common, own = tables.table_provenance(run.tables)
+        yield "Tables of energy by weight value:"
+        yield tables.markdown(tables.pairs(common))
+        yield tables.markdown(own)
     if run.settings:
         yield "Settings:"
         yield f"```toml\n{run.settings.rstrip()}\n```"

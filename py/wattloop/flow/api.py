@@ -1,0 +1,115 @@
+"""The calls of the Python API that need a simulator: it is made with sensible settings where none is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from wattloop.flow.simulator import Simulator
+from wattloop.power.energy_table import EnergyTable
+from wattloop.power.estimate import Estimate, estimate_layers
+
+if TYPE_CHECKING:
+    from wattloop.arith.layer import LayerTrace
+    from wattloop.compression.config import CompressConfig
+    from wattloop.compression.journal import Event
+    from wattloop.compression.result import CompressionResult
+    from wattloop.nn.datasets import Dataset
+    from wattloop.nn.network import QuantizedNetwork
+
+Images = npt.NDArray[np.uint8]
+
+
+def characterize(
+    network: QuantizedNetwork,
+    images: Images,
+    *,
+    layers: Sequence[str] | None = None,
+    simulator: Simulator | None = None,
+) -> dict[str, EnergyTable]:
+    """Energy of one MAC cycle for every weight value, layer by layer (paper section 3.1).
+
+    Args:
+        network: quantised.
+        images: raw pixels, uint8, shape (images, channels, height, width); their transitions are sampled.
+        layers: names; None for all.
+        simulator: hardware and sampling; None for the defaults.
+
+    Returns:
+        Tables by layer.
+
+    Raises:
+        ModelError: no such layer, or images of the wrong kind.
+        OverflowRangeError: a layer does not fit the array's partial sums.
+    """
+    return dict((simulator or Simulator()).tables(_traced(network, images, layers)).tables)
+
+
+def estimate(
+    network: QuantizedNetwork,
+    images: Images,
+    *,
+    layers: Sequence[str] | None = None,
+    simulator: Simulator | None = None,
+) -> Estimate:
+    """Energy of every layer per image, by table and by simulated tiles, with standard errors.
+
+    Args, Raises: see `characterize`.
+    """
+    simulator = simulator or Simulator()
+    traces = _traced(network, images, layers)
+    return estimate_layers(traces, simulator.hardware.array, simulator.tables, simulator.tiles)
+
+
+def compress(
+    network: QuantizedNetwork,
+    dataset: Dataset,
+    config: CompressConfig | None = None,
+    *,
+    simulator: Simulator | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+    resume: Path | None = None,
+) -> CompressionResult:
+    """Compress a trained int8 network layer by layer within an accuracy bound (paper section 4).
+
+    Every decision rests on the validation images; the test images are looked at once, at the end.
+
+    Args:
+        network: trained, quantised, without constraints; it is left alone.
+        dataset: what it was trained on.
+        config: settings; the defaults are the paper's.
+        simulator: hardware and sampling; None for the defaults. Its tables steer the search, its tiles give the figures
+            before and after.
+        on_event: told of every decision as it falls.
+        resume: folder that keeps the progress after every layer; a run that finds its own there goes on from it.
+
+    Returns:
+        The result, with the compressed network; it saves and loads.
+
+    Raises:
+        ModelError: no layer in scope.
+        StorageError: `resume` cannot be written.
+    """
+    from wattloop.compression import run
+
+    simulator = simulator or Simulator()
+    return run.compress(
+        network,
+        dataset,
+        simulator.tables,
+        config,
+        tiles=simulator.tiles,
+        on_event=on_event,
+        resume=resume,
+        resume_facts=simulator.key,
+    )
+
+
+def _traced(network: QuantizedNetwork, images: Images, layers: Sequence[str] | None) -> Sequence[LayerTrace]:
+    from wattloop.nn.trace import trace
+
+    return trace(network, images, layers=layers)
