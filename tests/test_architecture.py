@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +88,21 @@ def test_imports_point_one_way(path: Path) -> None:
             package = any(allowed.startswith(f"{inner}.") for allowed in ALLOWED[room])
             assert within(inner, ALLOWED[room]) or package, f"{module} must not import {inner}"
         assert top not in ONLY_IN or within(module, ONLY_IN[top]), f"{module} must not import {top}"
+
+
+def test_what_is_imported_is_declared() -> None:
+    """A package that happens to be installed here would be missing from a fresh environment."""
+    project = tomllib.loads((PACKAGE.parent.parent / "pyproject.toml").read_text())["project"]
+    declared = {canonical(re.split(r"[^\w.-]", line)[0]) for line in project["dependencies"]}
+    found = {imported.partition(".")[0] for path in MODULES + TESTBENCHES for imported in imports(path)}
+    foreign = found - set(sys.stdlib_module_names) - {"wattloop"} - {path.stem for path in TESTBENCHES}
+    providers = importlib.metadata.packages_distributions()
+    assert len(foreign) > 10
+    assert [name for name in sorted(foreign) if not {canonical(p) for p in providers[name]} & declared] == []
+
+
+def canonical(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def test_no_module_shadows_the_standard_library_once_cocotb_puts_its_folder_on_the_path() -> None:
