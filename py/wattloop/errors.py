@@ -21,6 +21,10 @@ class ToolError(WattloopError):
     """An external tool is missing, too old, or failed."""
 
 
+class ToolTimeoutError(ToolError):
+    """An external tool was stopped because its time was up."""
+
+
 class StorageError(WattloopError):
     """A file or folder cannot be read or written: disk full, no permission, damaged entry."""
 

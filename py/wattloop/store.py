@@ -17,12 +17,15 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import platformdirs
 from filelock import FileLock
 
-from wattloop.errors import StorageError
+from wattloop.errors import StorageError, WattloopError
+
+Value = TypeVar("Value")
 
 
 def cache_root() -> Path:
@@ -122,6 +125,10 @@ def write_if_changed(path: Path, text: str) -> None:
         write_atomic(path, text)
 
 
+# What reading a damaged cache entry ends in: files gone, text cut short, values of the wrong kind.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, WattloopError)
+
+
 @dataclasses.dataclass(frozen=True)
 class Store:
     """Cache entries under one folder; safe for several processes at once."""
@@ -149,6 +156,33 @@ class Store:
         finally:
             lock.release()
         return place
+
+    def load(self, kind: str, key: str, build: Callable[[Path], None], read: Callable[[Path], Value]) -> Value:
+        """What `read` makes of the entry's folder; an entry that it cannot read is thrown away and built anew, once.
+
+        Raises:
+            StorageError: the entry cannot be read even when it is fresh.
+        """
+        folder = self.entry(kind, key, build)
+        try:
+            return read(folder)
+        except _DAMAGE:
+            self._discard(folder)
+        folder = self.entry(kind, key, build)
+        try:
+            return read(folder)
+        except _DAMAGE as error:
+            raise StorageError(f"the cache entry {folder} is damaged: delete it and try again") from error
+
+    @staticmethod
+    def _discard(place: Path) -> None:
+        with storage_errors(place):
+            rubbish = scratch_beside(place)
+            try:
+                place.replace(rubbish)  # in one step: nobody meets half an entry
+            except FileNotFoundError:
+                return  # another process was quicker
+        shutil.rmtree(rubbish, ignore_errors=True)
 
     @staticmethod
     def _build(place: Path, build: Callable[[Path], None]) -> None:

