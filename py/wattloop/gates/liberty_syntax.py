@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from liberty.parser import ExceptionWithLineNum, parse_multi_liberty
-
-from wattloop.errors import LibertyError, StorageError
+from wattloop.errors import LibertyError
 from wattloop.store import Store, content_key
 
 Node = Any  # of liberty-parser's syntax tree, which has no types
@@ -80,14 +78,15 @@ def read_groups(path: Path, store: Store | None = None) -> tuple[Group, str]:
     def build(folder: Path) -> None:
         (folder / _FILE).write_text(json.dumps(_parse(path, data), separators=(",", ":")))
 
-    entry = (store or Store()).entry("liberty", key, build) / _FILE
-    try:
-        return Group.wrap(json.loads(entry.read_text())), sha256
-    except (OSError, ValueError) as error:
-        raise StorageError(f"the cache entry {entry.parent} is damaged: delete it and try again") from error
+    def read(folder: Path) -> Group:
+        return Group.wrap(json.loads((folder / _FILE).read_text()))
+
+    return (store or Store()).load("liberty", key, build, read), sha256
 
 
 def _parse(path: Path, data: bytes) -> list[Any]:
+    from liberty.parser import ExceptionWithLineNum, parse_multi_liberty  # brings sympy, a second that most runs save
+
     if not data.strip():
         raise LibertyError(f"{path} is empty: fetch the Liberty file again")
     if b"\0" in data:

