@@ -38,7 +38,8 @@ class ActivityBackend(Protocol):
 _FACTORIES: dict[str, Callable[[], ActivityBackend]] = {}
 # Imported on use only: a backend may need tools that others do without.
 _BUILT_IN = {
-    "bitparallel": "wattloop.activity.bitparallel.backend:BitparallelBackend",
+    "bitparallel": "wattloop.activity.bitparallel.backend:named",
+    "bitparallel-timed": "wattloop.activity.bitparallel.backend:named",
     "icarus": "wattloop.activity.cosim.backend:CosimBackend",
     "verilator": "wattloop.activity.cosim.backend:CosimBackend",
 }
@@ -54,8 +55,8 @@ def backend_names() -> tuple[str, ...]:
     return tuple(sorted({*_BUILT_IN, *_FACTORIES}))
 
 
-def backend(name: str) -> ActivityBackend:
-    """The backend called `name`.
+def backend(name: str = "bitparallel") -> ActivityBackend:
+    """The backend called `name`; the native engine without delays by default.
 
     Raises:
         ConfigError: unknown; the message lists the known ones.

@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from wattloop.cli import characterize, compress, demo, doctor, estimate, render, report, synth, train
+from wattloop.cli import characterize, compress, demo, doctor, estimate, render, report, synth, train, verify
 from wattloop.errors import WattloopError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 for _module in (demo, render, synth, characterize, train, estimate, compress, report, doctor):
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
+app.add_typer(verify.app, name="verify")
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from wattloop.activity.stimulus import Stimulus
 from wattloop.gates.netlist import Netlist
 
 _REMEMBERED = 8
+# What the registry's names mean; 1 ps is the grid that docs/activity.md chooses.
+_TIMING = {"bitparallel": None, "bitparallel-timed": Timing(delay_step_ps=1.0)}
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,8 @@ class BitparallelBackend:
         if progress is not None:
             progress(stimulus.groups, stimulus.groups)
         return activity
+
+
+def named(name: str) -> BitparallelBackend:
+    """The backend that the registry knows as `name`: "bitparallel", or "bitparallel-timed" with glitches."""
+    return BitparallelBackend(name, _TIMING[name])

@@ -1,0 +1,70 @@
+"""`wattloop verify`: promises that this machine can check for itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wattloop.cli import output
+from wattloop.cli.options import Config, Json, Set, overrides
+from wattloop.cli.progress import ConsoleProgress
+
+if TYPE_CHECKING:
+    from wattloop.activity.bitparallel.contract import Check
+
+app = typer.Typer(no_args_is_help=True, help="Check what wattloop promises against independent simulators.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `activity` a subcommand while it is the only one."""
+
+
+@app.command("activity")
+def activity(
+    config: Config = None,
+    assignments: Set = None,
+    library: Annotated[
+        list[str] | None,
+        typer.Option("--library", help="Only this library; may be given several times.", show_default=False),
+    ] = None,
+    multiplier: Annotated[
+        list[str] | None,
+        typer.Option("--multiplier", help="Only this multiplier; may be given several times.", show_default=False),
+    ] = None,
+    transitions: Annotated[int, typer.Option("--transitions", help="Of each MAC without delay.")] = 20_000,
+    timed: Annotated[int, typer.Option("--timed", help="Of each MAC with delays.")] = 1_000,
+    netlists: Annotated[int, typer.Option("--netlists", help="Random netlists.")] = 40,
+    as_json: Json = False,
+) -> None:
+    """Compare the native engine with the golden model, Icarus and Verilator, net by net. Exit status 1: they differ.
+
+    Example: wattloop verify activity --library nangate15 --json
+    """
+    from wattloop.flow.settings import load
+    from wattloop.flow.verification import Scope, verify_activity
+
+    default = Scope()
+    scope = Scope(
+        libraries=tuple(library or default.libraries),
+        multipliers=tuple(multiplier or default.multipliers),
+        transitions=transitions,
+        timed=timed,
+        netlists=netlists,
+    )
+    found = verify_activity(load(config, overrides(assignments)), scope, progress=ConsoleProgress())
+    if as_json:
+        output.print_json({"passed": found.passed, "real": found.real, "checks": [_row(c) for c in found.checks]})
+    else:
+        headings = ("netlist", "fact", "oracle", "vectors", "transitions", "numbers", "total", "difference", "")
+        rows = [(*row.values(),) for row in map(_row, found.checks)]
+        output.print_table(f"Contract of the activity engine (real vectors: {found.real})", headings, rows)
+        typer.echo(f"\n{sum(c.passed for c in found.checks)} of {len(found.checks)} checks passed")
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def _row(check: Check) -> dict[str, object]:
+    names = ("netlist", "fact", "oracle", "vectors", "transitions", "numbers", "total", "difference")
+    return {name: getattr(check, name) for name in names} | {"passed": "passed" if check.passed else "FAILED"}
