@@ -129,12 +129,12 @@ def test_power_is_that_of_the_sign_off_tool(shared_folder: Path, name: str) -> N
     theirs = np.array([rows[instance.name][:3] for instance in cell.instances])
     np.testing.assert_allclose(ours.sum(1), theirs.sum(1), rtol=1e-6)
     np.testing.assert_allclose(ours.sum(0), theirs.sum(0), rtol=1e-6)
-    total = report["groups"]["total"]
+    total = report["groups"]["total"]  # summed up in single precision
     np.testing.assert_allclose(
-        ours.sum(0), [total[f"{kind}_w"] for kind in ("internal", "switching", "leakage")], rtol=1e-6
+        ours.sum(0), [total[f"{kind}_w"] for kind in ("internal", "switching", "leakage")], rtol=5e-6
     )
     flops = np.array([cell.cell(instance).flop is not None for instance in cell.instances])
-    np.testing.assert_allclose(ours[flops].sum(), report["groups"]["sequential"]["total_w"], rtol=1e-6)
+    np.testing.assert_allclose(ours[flops].sum(), report["groups"]["sequential"]["total_w"], rtol=5e-6)
 
 
 def test_the_breakdown_is_the_sum_of_the_instances(shared_folder: Path) -> None:
