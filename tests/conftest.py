@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Before anything imports torch: several threads in each of several workers spin on each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest

@@ -11,12 +11,14 @@ from typing import Any
 import polars as pl
 from cattrs import BaseValidationError
 from cattrs.preconf.json import make_converter
+from torch import nn
 
 from wattloop.compression import journal
 from wattloop.compression.remap import GREATEST, LEAST
 from wattloop.compression.result import CompressionResult, Figures, LayerResult
-from wattloop.errors import StorageError
+from wattloop.errors import ModelError, StorageError
 from wattloop.nn import checkpoint
+from wattloop.nn.network import QuantizedNetwork
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
 from wattloop.store import write_atomic
 
@@ -44,7 +46,7 @@ def save(result: CompressionResult, folder: Path) -> None:
     write_atomic(folder / RESULT, json.dumps(_summary(result), indent=2) + "\n")
 
 
-def load(folder: Path) -> CompressionResult:
+def load(folder: Path, model: nn.Module | None = None) -> CompressionResult:
     """Read what `save` wrote; see `CompressionResult.load`."""
     try:
         figures = _figures(folder)
@@ -55,8 +57,19 @@ def load(folder: Path) -> CompressionResult:
         raise StorageError(f"the compression result in {folder} is damaged: run the compression again") from error
     except BaseValidationError as error:
         raise StorageError(f"the compression result in {folder} is damaged: run the compression again") from error
-    network = checkpoint.load(folder / NETWORK) if (folder / NETWORK).is_file() else None
-    return CompressionResult(**vars(figures), journal=events, network=network)
+    return CompressionResult(**vars(figures), journal=events, network=_network(folder / NETWORK, model))
+
+
+def _network(path: Path, model: nn.Module | None) -> QuantizedNetwork | None:
+    if not path.is_file():
+        return None
+    try:
+        return checkpoint.load(path, model)
+    except ModelError:
+        # The figures of a network of the user's own can be read without it.
+        if model is not None:
+            raise
+        return None
 
 
 def _summary(result: CompressionResult) -> dict[str, Any]:

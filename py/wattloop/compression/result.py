@@ -13,6 +13,8 @@ from wattloop.compression.subject import Quality
 from wattloop.power.oracle import LayerEnergy
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from wattloop.nn.network import QuantizedNetwork
 
 
@@ -108,15 +110,20 @@ class CompressionResult(Figures):
         save(self, folder)
 
     @staticmethod
-    def load(folder: Path) -> CompressionResult:
+    def load(folder: Path, model: nn.Module | None = None) -> CompressionResult:
         """What `save` wrote into `folder`, equal to the original to the bit.
+
+        Args:
+            folder: where it lies.
+            model: the float network that was quantised, where it is one of your own; without it `network` is None.
 
         Raises:
             StorageError: a file is missing or damaged.
+            ModelError: `model` is another network.
         """
         from wattloop.compression.archive import load
 
-        return load(folder)
+        return load(folder, model)
 
 
 def _saving(pairs: Iterable[tuple[LayerEnergy | None, LayerEnergy | None]]) -> float | None:

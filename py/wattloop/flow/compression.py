@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,12 @@ from wattloop.flow.events import Watch
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
+from wattloop.flow.resumption import resume_folder, resumption
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, trained_network
 from wattloop.runs import Run
-from wattloop.store import Store, content_key
+from wattloop.store import Store
 
 if TYPE_CHECKING:
     from wattloop.compression.result import CompressionResult
@@ -41,17 +41,16 @@ def compress_flow(
     run.facts |= simulator.cell.facts | {"simulator": simulator.backend.name}
     trained = trained_network(settings, store=store, progress=progress)
     run.facts["network key"] = trained.key
-    result = compress_trained(settings, trained, simulator, progress=progress)
-    result.save(run.folder / COMPRESSION)
-    report(run, progress)
-    shutil.rmtree(resume_folder(settings, trained, simulator), ignore_errors=True)
+    with resumption(progress_folder(settings, trained, simulator)) as folder:
+        result = _compress(settings, trained, simulator, progress, folder)
+        result.save(run.folder / COMPRESSION)
+        report(run, progress)
     return result
 
 
-def compress_trained(
-    settings: Settings, trained: Trained, simulator: Simulator, *, progress: Progress = SILENT
+def _compress(
+    settings: Settings, trained: Trained, simulator: Simulator, progress: Progress, folder: Path | None
 ) -> CompressionResult:
-    """Compress a network that is there, with its progress kept in the cache."""
     from wattloop.compression.run import compress
 
     with progress.step("compressing") as step:
@@ -62,11 +61,11 @@ def compress_trained(
             settings.compress,
             tiles=simulator.tiles,
             on_event=Watch(progress, step),
-            resume=resume_folder(settings, trained, simulator),
+            resume=folder,
             resume_facts=simulator.key,
         )
 
 
-def resume_folder(settings: Settings, trained: Trained, simulator: Simulator) -> Path:
+def progress_folder(settings: Settings, trained: Trained, simulator: Simulator) -> Path:
     """Where a compression with these inputs keeps its progress."""
-    return simulator.store.root / "resume" / content_key(simulator.key, trained.key, settings.compress)
+    return resume_folder(simulator.store, simulator.key, trained.key, settings.compress)

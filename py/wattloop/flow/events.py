@@ -38,6 +38,8 @@ class Watch:
             self._turn(event)
         elif isinstance(event, LayerDecided):
             self._done += 1
+        elif isinstance(event, Finished) and self._done == 0:
+            self._progress.tell("going on where an interrupted run stood: all layers were settled")
         if text := sentence(event):
             self._progress.tell(text)
         self._step(self._done, max(len(self._layers), 1), note(event))

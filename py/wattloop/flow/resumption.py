@@ -1,0 +1,41 @@
+"""Where a compression keeps its progress, so that a killed run goes on when it is started again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from wattloop.store import Store, content_key, storage_errors
+
+
+def resume_folder(store: Store, *inputs: object) -> Path:
+    """The folder that belongs to a run with these inputs."""
+    return store.root / "resume" / content_key(*inputs)
+
+
+@contextmanager
+def resumption(folder: Path) -> Iterator[Path | None]:
+    """`folder` for the block, which goes when the block ends well and stays when it does not.
+
+    None while another process runs with the same inputs: it must not lose what it keeps there.
+
+    Raises:
+        StorageError: the cache cannot be written.
+    """
+    lock = FileLock(str(folder.with_suffix(".lock")))
+    try:
+        with storage_errors(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(blocking=False)
+    except Timeout:
+        yield None
+        return
+    try:
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        lock.release()

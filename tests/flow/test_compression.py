@@ -1,0 +1,157 @@
+"""Compression from settings to a run folder: reproducible, resumable, within its bound."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wattloop.compression.result import CompressionResult
+from wattloop.flow.compression import COMPRESSION, compress_flow
+from wattloop.flow.resumption import resumption
+from wattloop.flow.settings import Settings
+from wattloop.runs import run_folder
+from wattloop.store import Store, cache_root
+
+FILES = ["journal.jsonl", "layers.parquet", "network.safetensors", "result.json", "values.parquet"]
+
+
+def compressed(settings: Settings, out: Path, store: Store | None = None) -> Path:
+    with run_folder(out, command="compress", settings=settings, seeds=settings.seeds) as run:
+        compress_flow(settings, run, store=store)
+    return out / COMPRESSION
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def folder(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compressed(settings, tmp_path_factory.mktemp("compress") / "run")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> CompressionResult:
+    return CompressionResult.load(folder)
+
+
+def test_the_run_holds_everything(folder: Path) -> None:
+    assert sorted(contents(folder)) == FILES
+    names = {path.name for path in folder.parent.iterdir()}
+    assert names == {"config.toml", "provenance.json", "report.md", "plots", COMPRESSION}
+    assert json.loads((folder.parent / "provenance.json").read_text())["simulator"] == "bitparallel"
+
+
+def test_validation_never_ends_below_the_bound(result: CompressionResult) -> None:
+    assert result.bound == pytest.approx(result.validation_before.accuracy - 0.20)
+    assert result.validation_after.accuracy >= result.bound
+
+
+def test_the_saved_network_keeps_to_its_sets(result: CompressionResult) -> None:
+    assert result.network is not None
+    assert any(layer.values for layer in result.layers)
+    for layer in result.layers:
+        if layer.values is not None:
+            assert set(np.unique(result.network.integer_weight(layer.layer)).tolist()) <= set(layer.values)
+            assert 0 in layer.values
+
+
+def test_table_and_tiles_both_see_a_saving(result: CompressionResult) -> None:
+    assert result.tiles_saving is not None
+    assert 0 < result.table_saving < 1
+    assert result.tiles_saving == pytest.approx(result.table_saving, abs=0.1)
+
+
+def test_the_same_seeds_give_the_same_bits_with_nothing_cached(
+    folder: Path, settings: Settings, tmp_path: Path
+) -> None:
+    again = compressed(settings, tmp_path / "again", Store(tmp_path / "cache"))
+    assert contents(again) == contents(folder)
+
+
+Started = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A cache that shares everything with the usual one but the progress of compressions."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    cache_root().mkdir(parents=True, exist_ok=True)
+    for kind in cache_root().iterdir():
+        if kind.name != "resume":
+            (folder / kind.name).symlink_to(kind)
+    return folder
+
+
+@pytest.fixture
+def started(tiny: Path, tmp_path: Path, cache: Path) -> Started:
+    """Starts `wattloop compress` and returns when it has said `until` on standard error."""
+
+    def start(until: str) -> subprocess.Popen[str]:
+        program = Path(sys.executable).parent / "wattloop"
+        process = subprocess.Popen(
+            [str(program), "compress", "--config", str(tiny), "--out", str(tmp_path / "runs" / "a")],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "WATTLOOP_CACHE": str(cache)},
+            text=True,
+        )
+        assert process.stderr is not None
+        assert any(until in line for line in process.stderr), f"it never said {until!r}"
+        return process
+
+    return start
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    _, rest = process.communicate(timeout=60)
+    assert "Traceback" not in rest
+    return process.returncode
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(folder: Path, cache: Path, tmp_path: Path, started: Started) -> None:
+    process = started("conv1: 50% pruned")
+    process.kill()
+    assert ended(process) == -signal.SIGKILL
+    assert list(cache.glob("resume/*/progress.json"))
+    assert not (tmp_path / "runs" / "a").exists()
+    process = started("going on where an interrupted run stood")
+    assert ended(process) == 0
+    assert contents(tmp_path / "runs" / "a" / COMPRESSION) == contents(folder)
+    assert not list(cache.glob("resume/*/"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_folder(number: signal.Signals, tmp_path: Path, started: Started) -> None:
+    process = started("not to fall below")
+    process.send_signal(number)
+    assert ended(process) == 130
+    assert not (tmp_path / "runs").exists()
+
+
+def test_progress_belongs_to_one_run_at_a_time(tmp_path: Path) -> None:
+    with resumption(tmp_path / "a") as first, resumption(tmp_path / "a") as second:
+        assert first == tmp_path / "a"
+        assert second is None
+    with resumption(tmp_path / "a") as third:
+        assert third == first
+
+
+def test_progress_stays_when_a_run_fails(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), resumption(tmp_path / "a") as folder:
+        assert folder is not None
+        folder.mkdir()
+        raise KeyboardInterrupt
+    assert (tmp_path / "a").is_dir()
+    with resumption(tmp_path / "a"):
+        pass
+    assert not (tmp_path / "a").exists()

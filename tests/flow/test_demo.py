@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wattloop.flow.demo import demo_config
+from wattloop.flow.settings import load
+
+
+@pytest.fixture(scope="module")
+def done(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """The demo on tiny settings, in a folder of its own, as a user runs it."""
+    program = Path(sys.executable).parent / "wattloop"
+    cwd = tmp_path_factory.mktemp("demo")
+    command = [str(program), "demo", "--config", str(tiny)]
+    finished = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=dict(os.environ))
+    assert finished.returncode == 0, finished.stderr
+    finished.args = cwd
+    return finished
+
+
+def test_it_prints_accuracies_energies_sets_and_the_report(done: subprocess.CompletedProcess[str]) -> None:
+    for words in ("validation accuracy", "test accuracy", "energy by table", "energy by tiles", "conv1", "conv2"):
+        assert words in done.stdout
+    assert done.stdout.splitlines()[-1] == "runs/demo/report.md"
+    assert "conv2: settled" in done.stderr
+
+
+def test_what_it_prints_is_what_it_stored(done: subprocess.CompletedProcess[str]) -> None:
+    summary = json.loads((Path(done.args) / "runs/demo/compression/result.json").read_text())
+    (line,) = [line for line in done.stdout.splitlines() if "test accuracy" in line]
+    for stage in ("test_before", "test_after"):
+        assert f"{100 * summary[stage]['accuracy']:.2f} %" in line
+    for layer in summary["layers"]:
+        assert " ".join(map(str, layer["values"])) in done.stdout
+
+
+def test_one_run_folder_holds_it_all(done: subprocess.CompletedProcess[str]) -> None:
+    run = Path(done.args) / "runs" / "demo"
+    assert {path.name for path in run.parent.iterdir()} == {"demo"}
+    for name in (
+        "config.toml",
+        "provenance.json",
+        "network.safetensors",
+        "history.json",
+        "tables/conv1.parquet",
+        "tables/conv2.parquet",
+        "compression/result.json",
+        "plots/energy_by_value_functional.png",
+        "plots/energy_by_layer.png",
+    ):
+        assert (run / name).is_file(), name
+    assert (run / "report.md").read_text().startswith("# demo\n")
+
+
+def test_its_own_settings_are_lenet5_on_digits() -> None:
+    settings = load(demo_config())
+    assert (settings.network.model, settings.network.dataset) == ("lenet5", "digits")

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from wattloop.errors import StorageError
+from wattloop.flow.estimation import ESTIMATE, estimate_flow
+from wattloop.flow.settings import Settings
+from wattloop.flow.training import trained_network
+from wattloop.power.estimate import Estimate
+from wattloop.runs import run_folder
+
+LAYERS = ["conv1", "conv2", "fc1", "fc2", "fc3"]
+
+
+@pytest.fixture(scope="module")
+def run(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("estimate") / "run"
+    with run_folder(out, command="estimate", settings=settings, seeds=settings.seeds) as made:
+        estimate_flow(settings, made)
+    return out
+
+
+@pytest.fixture(scope="module")
+def estimate(run: Path) -> Estimate:
+    return Estimate.load(run / ESTIMATE)
+
+
+def test_every_layer_has_both_energies_with_their_errors(estimate: Estimate) -> None:
+    assert [layer.layer for layer in estimate.layers] == LAYERS
+    for layer in estimate.layers:
+        assert layer.by_table.origin == "table/bitparallel"
+        assert layer.by_tiles.origin == "tiles/bitparallel"
+        assert layer.by_table.standard_error_fj > 0
+        assert layer.by_tiles.energy.dynamic_fj > layer.by_tiles.standard_error_fj >= 0
+        assert layer.by_table.macs == layer.by_tiles.macs
+
+
+def test_shares_are_those_of_the_tiles_energy_within_a_kind(estimate: Estimate) -> None:
+    for kind in ("conv", "linear"):
+        rows = [layer for layer in estimate.layers if layer.kind == kind]
+        assert sum(row.share for row in rows) == pytest.approx(1)
+        for row in rows:
+            assert row.share == pytest.approx(row.by_tiles.energy.dynamic_fj / estimate.dynamic_fj(kind))
+
+
+def test_tiles_and_cycles_are_those_of_lenet5_on_64x64(estimate: Estimate) -> None:
+    # conv1: K = 25, 28 x 28 pixels; conv2: K = 150, 10 x 10 pixels; linear layers: one pixel.
+    tiles = {"conv1": 13, "conv2": 3 * 2, "fc1": 7 * 2, "fc2": 2 * 2, "fc3": 2}
+    assert {layer.layer: layer.tiles for layer in estimate.layers} == tiles
+    cycles = {"conv1": 12 * 254 + 206, "conv2": 3 * (254 + 226), "fc1": 14 * 191, "fc2": 4 * 191, "fc3": 2 * 191}
+    assert {layer.layer: layer.cycles for layer in estimate.layers} == cycles
+    assert {layer.layer: layer.paper_cycles for layer in estimate.layers} == {n: 128 * k for n, k in tiles.items()}
+
+
+def test_the_papers_accounting_is_mean_power_over_its_cycles(estimate: Estimate) -> None:
+    # All tiles of a linear layer take equally many cycles, so that one ratio links both accountings.
+    fc2 = next(layer for layer in estimate.layers if layer.layer == "fc2")
+    assert fc2.paper_fj == pytest.approx(fc2.by_tiles.energy.total_fj * fc2.paper_cycles / fc2.cycles)
+
+
+def test_the_tables_energy_is_its_rows_times_the_histogram_of_the_weights(
+    run: Path, estimate: Estimate, settings: Settings
+) -> None:
+    table = pl.read_parquet(run / "tables" / "conv2.parquet")
+    weights = trained_network(settings).network.integer_weight("conv2")
+    counts = pl.DataFrame({"weight": weights.ravel().astype("int64")}).group_by("weight").len()
+    per_cycle = table.join(counts, on="weight").select(pl.col("dynamic_fj").dot(pl.col("len"))).item()
+    # 100 pixels in two tiles: every tile has one transition more than pixels.
+    conv2 = estimate.layers[1]
+    assert conv2.by_table.energy.dynamic_fj == pytest.approx(102 * per_cycle)
+
+
+def test_table_and_tiles_agree_on_convolutions(estimate: Estimate) -> None:
+    for layer in estimate.layers[:2]:
+        assert layer.by_table.energy.dynamic_fj == pytest.approx(layer.by_tiles.energy.dynamic_fj, rel=0.1)
+
+
+def test_the_report_shows_it_with_its_provenance(run: Path) -> None:
+    text = (run / "report.md").read_text()
+    assert text.startswith("# run\n")
+    assert "## Energy of the layers" in text
+    assert "| all convolutions | conv " in text
+    assert "| library " in text
+    for picture in ("energy_of_layers", "energy_by_value_functional"):
+        assert (run / "plots" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_again_gives_the_same_bits(run: Path, settings: Settings, tmp_path: Path) -> None:
+    with run_folder(tmp_path / "again", command="estimate", settings=settings, seeds=settings.seeds) as made:
+        estimate_flow(settings, made)
+    assert (tmp_path / "again" / ESTIMATE).read_bytes() == (run / ESTIMATE).read_bytes()
+
+
+def test_it_loads_what_it_saved_and_refuses_what_is_damaged(run: Path, estimate: Estimate, tmp_path: Path) -> None:
+    estimate.save(tmp_path / "copy.parquet")
+    assert Estimate.load(tmp_path / "copy.parquet") == estimate
+    (tmp_path / "cut.parquet").write_bytes((run / ESTIMATE).read_bytes()[:1000])
+    with pytest.raises(StorageError, match="estimate again"):
+        Estimate.load(tmp_path / "cut.parquet")
