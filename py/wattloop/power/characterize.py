@@ -126,25 +126,13 @@ def _table(
 ) -> EnergyTable:
     by_batch = {name: np.concatenate([columns[name] for columns, _ in parts]).reshape(-1, batches) for name in ORIGINS}
     toggles = np.concatenate([activity.toggles for _, activity in parts])
-    activity = parts[0][1]
-    covered = len(set(activity.annotated) & set(switching_nets(netlist)))
-    provenance = {
+    sampled = {
         "layer": statistics.layer,
-        "accounting": "functional" if activity.glitches is None else "datapath",
         "spec": mac.module_name,
-        "netlist": netlist.digest,
-        "library": netlist.library.name,
-        "library_sha256": netlist.library.sha256,
-        "convention": model.convention,
-        "load": model.load,
-        "clock_ps": f"{model.clock_ps:g}",
         "statistics": statistics.key,
-        "backend": activity.backend,
-        "pairs": str(activity.transitions * batches),
+        "pairs": str(parts[0][1].transitions * batches),
         "batches": str(batches),
         "seed": str(seed),
-        "annotated": f"{covered} of {len(switching_nets(netlist))} nets",
-        "wattloop": importlib.metadata.version("wattloop"),
     }
     return EnergyTable(
         weights=weights,
@@ -152,5 +140,22 @@ def _table(
         batch_dynamic_fj=np.asarray(sum(by_batch[name] for name in DYNAMIC)),
         toggles=toggles.reshape(len(weights), batches, -1).sum(axis=1),
         nets=netlist.nets,
-        provenance=provenance,
+        provenance=sampled | _measured(netlist, model, parts[0][1]),
     )
+
+
+def _measured(netlist: Netlist, model: EnergyModel, activity: Activity) -> dict[str, str]:
+    """Provenance of the figures: what was simulated, by whom, and how toggles became energy."""
+    wanted = switching_nets(netlist)
+    return {
+        "accounting": "functional" if activity.glitches is None else "datapath",
+        "netlist": netlist.digest,
+        "library": netlist.library.name,
+        "library_sha256": netlist.library.sha256,
+        "convention": model.convention,
+        "load": model.load,
+        "clock_ps": f"{model.clock_ps:g}",
+        "backend": activity.backend,
+        "annotated": f"{len(set(activity.annotated) & set(wanted))} of {len(wanted)} nets",
+        "wattloop": importlib.metadata.version("wattloop"),
+    }

@@ -64,7 +64,9 @@ class TileOracle:
     Every cycle of a tile counts, on the cells that it uses; before its weights are loaded the cells hold those of the
     tile before it (the first tile follows the last), and their data is idle. The last two cycles of the cell in the
     array's last row and column, in which it falls idle, belong to the next tile and are not counted. The standard
-    error is that of sampling among the tiles of the traced images.
+    error is that of sampling among the tiles of the traced images. Probabilities of states (internal power, clock pins,
+    leakage) come from the mean over the tile's cells; taken cell by cell the dynamic energy of two LeNet-5 tiles reads
+    0.3 % higher.
 
     Attributes:
         netlist: the cell in gates.

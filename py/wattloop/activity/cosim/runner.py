@@ -80,19 +80,7 @@ class Build:
         """
         work_dir.mkdir(parents=True, exist_ok=True)
         with _surroundings(env or {}), _logged_to(work_dir / LOG):
-            simulation = SIMULATORS[self.simulator](
-                toplevel=self.top,
-                module=module,
-                sim_build=str(work_dir),
-                python_search=[str(resources.folder("testbenches"))],
-                testcase=testcase,
-                seed=1,
-            )
-            command = [str(self.program)]
-            if self.simulator == "icarus":
-                simulation.sim_file = str(self.program)
-                command = simulation.run_command()
-            simulation.build_command = lambda: [command]
+            simulation = self._simulation(module, work_dir, testcase)
             try:
                 results = Path(simulation.run())
             except (SystemExit, ElementTree.ParseError) as error:
@@ -103,6 +91,22 @@ class Build:
         if not passed:
             raise ToolError(f"{self.simulator} run of {module}: no test ran (wanted: {testcase or 'any'})")
         return passed
+
+    def _simulation(self, module: str, work_dir: Path, testcase: str | None) -> cocotb_test.Simulator:
+        simulation = SIMULATORS[self.simulator](
+            toplevel=self.top,
+            module=module,
+            sim_build=str(work_dir),
+            python_search=[str(resources.folder("testbenches"))],
+            testcase=testcase,
+            seed=1,
+        )
+        command = [str(self.program)]
+        if self.simulator == "icarus":
+            simulation.sim_file = str(self.program)
+            command = simulation.run_command()
+        simulation.build_command = lambda: [command]
+        return simulation
 
 
 def build(
@@ -140,27 +144,35 @@ def build(
     environment = [cocotb.__version__, cocotb.__file__, tools.version(tool)]
     key = content_key(simulator, environment, top, list(texts), texts, options, _VERILATOR_ARGS, _MAKE_ARGS[optimise])
 
+    place = store or Store()
+
     def compile_into(folder: Path) -> None:
-        with _surroundings({}), _logged_to(folder / LOG):
-            simulation = SIMULATORS[simulator](
-                toplevel=top,
-                module="",
-                sim_build=str(folder),
-                verilog_sources=[str(path.resolve()) for path in sources],
-                compile_only=True,
-                timescale=_TIMESCALE,
-                defines=list(defines),
-                **({"compile_args": list(_VERILATOR_ARGS)} if simulator == "verilator" else {}),
-            )
-            commands = simulation.build_command()
+        command = _command(simulator, top, sources, folder, defines)
         if simulator == "icarus":
-            tools.run_path(Path(commands[0][0]), commands[0][1:], cwd=folder)
+            tools.run_path(Path(command[0]), command[1:], cwd=folder)
         else:
-            _verilate(commands[0], folder, internals=internals, make_args=_MAKE_ARGS[optimise], store=store or Store())
+            _verilate(command, folder, internals=internals, make_args=_MAKE_ARGS[optimise], store=place)
         _keep_only(folder, _program(simulator, top))
 
-    entry = (store or Store()).entry("simulation", key, compile_into)
+    entry = place.entry("simulation", key, compile_into)
     return Build(simulator=simulator, top=top, program=entry / _program(simulator, top))
+
+
+def _command(simulator: str, top: str, sources: Sequence[Path], folder: Path, defines: Sequence[str]) -> list[str]:
+    """The compiler's command line, as cocotb-test puts it together."""
+    with _surroundings({}), _logged_to(folder / LOG):
+        simulation = SIMULATORS[simulator](
+            toplevel=top,
+            module="",
+            sim_build=str(folder),
+            verilog_sources=[str(path.resolve()) for path in sources],
+            compile_only=True,
+            timescale=_TIMESCALE,
+            defines=list(defines),
+            **({"compile_args": list(_VERILATOR_ARGS)} if simulator == "verilator" else {}),
+        )
+        command: list[str] = simulation.build_command()[0]
+    return command
 
 
 def _program(simulator: str, top: str) -> str:
