@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
+from wattloop.cli.main import main
 
 Wattloop = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -43,5 +46,23 @@ def refused(wattloop: Wattloop) -> Callable[..., str]:
         assert lines[-1].startswith("wattloop: ")
         assert not [line for line in lines if "Traceback" in line]
         return lines[-1].removeprefix("wattloop: ")
+
+    return run
+
+
+@pytest.fixture
+def refused_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Like `refused`, in this process: quicker, for what needs no environment of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+
+    def run(*args: str | Path) -> str:
+        monkeypatch.setattr(sys, "argv", ["wattloop", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        return capsys.readouterr().err.splitlines()[-1].removeprefix("wattloop: ")
 
     return run

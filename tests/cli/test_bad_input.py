@@ -13,13 +13,29 @@ from torch import nn
 
 from wattloop.errors import ModelError
 from wattloop.gates.libraries import LIBRARIES
+from wattloop.nn.checkpoint import save
 from wattloop.nn.datasets import load
 from wattloop.nn.quantize import quantize
 
 Refused = Callable[..., str]
 
-# By command: options that make it quick to fail.
-COMMANDS = ["render", "synth", "characterize", "train"]
+COMMANDS = ["render", "synth", "characterize", "train", "estimate", "compress", "demo"]
+
+# Fails late, when results are written, but soon.
+QUICK = """
+[training.pretrain]
+epochs = 1
+threads = 1
+[training.qat]
+epochs = 0
+[characterize]
+simulator = "bitparallel"
+pairs = 8
+tiles = 1
+[estimate]
+images = 1
+tiles = 1
+"""
 
 
 def test_an_unknown_library(refused: Refused, tmp_path: Path) -> None:
@@ -45,9 +61,33 @@ def test_a_missing_data_set(refused: Refused, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_network_and_an_unknown_data_set(refused: Refused) -> None:
-    assert refused("train", "--model", "lenet6").startswith("unknown network 'lenet6'; known: lenet5")
-    assert refused("train", "--dataset", "digit").startswith("unknown data set 'digit'; known: digits")
+@pytest.mark.parametrize("command", ["estimate", "compress", "demo"])
+def test_a_missing_data_set_is_told_before_anything_slow(command: str, refused: Refused, tmp_path: Path) -> None:
+    line = refused(command, "--data-root", "nowhere", "--set", "network.dataset=cifar100", WATTLOOP_CACHE="cache")
+    assert "cifar-100-binary.tar.gz" in line
+    assert {path.name for path in tmp_path.iterdir()} <= {"cache"}
+    assert not (tmp_path / "cache" / "netlist").exists()
+
+
+def test_a_damaged_archive(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "cifar-10-binary.tar.gz").write_bytes(b"\x1f\x8b\x08\0 cut off")
+    line = refused("compress", "--data-root", tmp_path, "--set", "network.dataset=cifar10")
+    assert "cifar-10-binary.tar.gz" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["cifar-10-binary.tar.gz"]
+
+
+@pytest.mark.parametrize("command", ["characterize", "estimate", "compress", "demo"])
+def test_an_unknown_simulator(command: str, refused_here: Refused, tmp_path: Path) -> None:
+    line = refused_here(command, "--simulator", "spice")
+    assert line.startswith("characterize.simulator: simulator = 'spice' is illegal; legal: bitparallel")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_network_and_an_unknown_data_set(refused_here: Refused) -> None:
+    assert refused_here("train", "--model", "lenet6").startswith("unknown network 'lenet6'; known: lenet5")
+    assert refused_here("train", "--dataset", "digit").startswith("unknown data set 'digit'; known: digits")
+    assert refused_here("compress", "--set", "network.model=vgg").startswith("unknown network 'vgg'; known: lenet5")
+    assert refused_here("demo", "--set", "network.dataset=svhn").startswith("unknown data set 'svhn'; known: digits")
 
 
 def test_a_network_with_an_unsupported_layer_is_named() -> None:
@@ -58,26 +98,46 @@ def test_a_network_with_an_unsupported_layer_is_named() -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_checkpoint_that_is_none(refused: Refused, tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_none(refused_here: Refused, tmp_path: Path) -> None:
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\0\0\0")
-    line = refused("characterize", "--set", "network.checkpoint=cut.safetensors")
+    line = refused_here("characterize", "--set", "network.checkpoint=cut.safetensors")
     assert "cut.safetensors" in line
     assert [path.name for path in tmp_path.iterdir()] == ["cut.safetensors"]
 
 
+def test_a_checkpoint_of_a_network_that_wattloop_does_not_know(refused_here: Refused, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1800, 10))
+    save(quantize(model, load("digits").train.images[:8]), tmp_path / "own.safetensors")
+    line = refused_here("compress", "--checkpoint", "own.safetensors")
+    assert line.startswith("own.safetensors was made from a network of your own")
+    assert [path.name for path in tmp_path.iterdir()] == ["own.safetensors"]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_typo_in_the_config(command: str, refused: Refused, tmp_path: Path) -> None:
+def test_a_folder_with_something_else_in_it(command: str, refused_here: Refused, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.tex").write_text("precious")
+    assert refused_here(command, "--out", "thesis").startswith("thesis holds something else than a run; choose another")
+    assert [path.name for path in tmp_path.rglob("*")] == ["thesis", "chapter1.tex"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_typo_in_the_config(command: str, refused_here: Refused, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("[hardware]\nclok_ps = 250\n")
-    line = refused(command, "--config", "a.toml", "--out", "run")
+    line = refused_here(command, "--config", "a.toml", "--out", "run")
     assert line.startswith("a.toml:2: hardware.clok_ps: unknown key; did you mean clock_ps?")
     assert [path.name for path in tmp_path.iterdir()] == ["a.toml"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_folder_that_cannot_be_made(command: str, refused: Refused, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made(command: str, refused_here: Refused, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("precious")
-    assert refused(command, "--out", "file/run").startswith("cannot write file/run: Not a directory; free space or")
-    assert refused(command, "--out", "file").startswith("file holds something else than a run; choose another folder")
+    assert refused_here(command, "--out", "file/run").startswith(
+        "cannot write file/run: Not a directory; free space or"
+    )
+    assert refused_here(command, "--out", "file").startswith(
+        "file holds something else than a run; choose another folder"
+    )
     assert (tmp_path / "file").read_text() == "precious"
 
 
@@ -101,9 +161,10 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("command", ["render", "train"])
-def test_a_full_disk(command: str, refused: Refused, full_disk: Path) -> None:
-    line = refused(command, "--out", full_disk / "run")
+@pytest.mark.parametrize("command", ["render", "train", "estimate", "demo"])
+def test_a_full_disk(command: str, refused: Refused, full_disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "quick.toml").write_text(QUICK)
+    line = refused(command, "--config", "quick.toml", "--out", full_disk / "run")
     assert line.startswith(f"cannot write {full_disk / 'run'}")
     assert "No space left on device" in line
     assert list(full_disk.iterdir()) == []
