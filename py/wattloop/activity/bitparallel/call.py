@@ -54,6 +54,9 @@ class _Program(ctypes.Structure):
         ("room", _Int),
         ("constants", _Int),
         ("probes", _Int),
+        ("moves", _Int),
+        ("held", _Int),
+        ("weighed", _Int),
         ("constant", _Pointer),
         ("probe", _Pointer),
         ("table", _Pointer),
@@ -74,6 +77,8 @@ class _Run(ctypes.Structure):
         ("probed", _Pointer),
         ("probed_at", _Pointer),
         ("settling", _Pointer),
+        ("moves", _Pointer),
+        ("sums", _Pointer),
         ("next", _Int),
     )
 
@@ -92,6 +97,9 @@ class Call:
             room=program.room,
             constants=len(program.constants) // 3,
             probes=len(probes),
+            moves=program.moves,
+            held=program.held,
+            weighed=program.weighed,
             constant=self._at(program.constants),
             probe=self._at(np.array([program.place[net] for net in probes], np.int32)),
             table=self._at(program.table),
@@ -125,7 +133,7 @@ class Call:
         self.run.next = 0
 
     def results(self, **arrays: npt.NDArray[Any] | None) -> None:
-        """Where the run writes: `toggles`, `high`, `glitches`, `probed`, `probed_at`, `settling`."""
+        """Where the run writes: `toggles`, `high`, `glitches`, and whatever else `native/run.h` lists."""
         for name, array in arrays.items():
             setattr(self.run, name, None if array is None else self._at(array))
 

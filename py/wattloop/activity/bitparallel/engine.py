@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,21 +14,20 @@ from wattloop.activity.bitparallel.call import Call
 from wattloop.activity.bitparallel.circuit import Circuit, cut
 from wattloop.activity.bitparallel.delays import Steps, Use, liberty_delays, quantise
 from wattloop.activity.bitparallel.drive import planes_of
+from wattloop.activity.bitparallel.execute import execute, unpack
 from wattloop.activity.bitparallel.functions import library_functions
-from wattloop.activity.bitparallel.layout import COLUMNS, WORD, Job, jobs
+from wattloop.activity.bitparallel.layout import COLUMNS, jobs
+from wattloop.activity.bitparallel.moves import CellMoves, watched_cells
 from wattloop.activity.bitparallel.program import Program, zero_delay
 from wattloop.activity.bitparallel.timed_program import timed
+from wattloop.activity.bitparallel.watch import NOTHING, Watch
+from wattloop.activity.bitparallel.weights import integer_weights
 from wattloop.activity.result import Activity, Int64
 from wattloop.activity.stimulus import Stimulus
 from wattloop.errors import StimulusError
 from wattloop.gates.netlist import Netlist
 
 Words = npt.NDArray[np.uint64]
-
-
-def default_threads() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)
@@ -62,12 +58,14 @@ class Engine:
         timing: how delays are modelled; None settles without delay.
         threads: worker threads, 0 for one a core; the numbers do not depend on it.
         delays: delays on the grid in place of the library's.
+        target: processor that the kernels are compiled for, "native" or a name that GCC's `-march` knows.
     """
 
     netlist: Netlist
     timing: Timing | None = None
     threads: int = 0
     delays: Steps | None = None
+    target: str = kernels.NATIVE
 
     @cached_property
     def circuit(self) -> Circuit:
@@ -78,7 +76,7 @@ class Engine:
     def kernels(self) -> kernels.Kernels:
         """The native library for the netlist's cells."""
         wanted = library_functions(self.netlist.library) | {gate.function for gate in self.circuit.gates}
-        return kernels.load(wanted)
+        return kernels.load(wanted, target=self.target)
 
     @cached_property
     def steps(self) -> Steps | None:
@@ -88,11 +86,12 @@ class Engine:
         found = liberty_delays(self.netlist, self.circuit, load=self.timing.load, slew_ps=self.timing.slew_ps)
         return quantise(found, self.timing.delay_step_ps, self.timing.use)
 
-    def program(self, probes: Sequence[int] = (), *, observed: Sequence[int] = ()) -> Program:
+    def program(self, probes: Sequence[int] = (), *, observed: Sequence[int] = (), watch: Watch = NOTHING) -> Program:
         """The program that a run walks through; `probes` and `observed` are nets whose values and settling it keeps."""
         if self.timing is None or self.steps is None:
-            return zero_delay(self.circuit, self.kernels.index, probes)
-        return timed(self.circuit, self.kernels.index, self.steps, inertial=self.timing.inertial, observed=observed)
+            return zero_delay(self.circuit, self.kernels.index, probes, watch)
+        inertial = self.timing.inertial
+        return timed(self.circuit, self.kernels.index, self.steps, inertial=inertial, observed=observed, watch=watch)
 
     @cached_property
     def _counting(self) -> Program:
@@ -110,17 +109,7 @@ class Engine:
         Raises:
             StimulusError: none at all, or one that does not fit the netlist or the others.
         """
-        totals: dict[str, Int64] = {}
-        transitions = 0
-        for stimulus in stimuli:
-            counts = self._counts(stimulus, self._counting)
-            for name, values in counts.items():
-                if name in totals and totals[name].shape != values.shape:
-                    raise StimulusError("all stimuli of one measurement must have the same number of groups")
-                totals[name] = totals[name] + values if name in totals else values
-            transitions += stimulus.transitions
-        if not totals:
-            raise StimulusError("there is no stimulus to measure")
+        totals, transitions = self._totals(stimuli, self._counting)
         for net, value in self.netlist.constants.items():
             totals["high"][:, net] = value * transitions
         driven = {*self.circuit.sources, *(gate.output for gate in self.circuit.gates)}
@@ -134,16 +123,60 @@ class Engine:
             glitches=totals.get("glitches"),
         )
 
+    def cell_moves(self, stimuli: Iterable[Stimulus]) -> CellMoves:
+        """Moves of every combinational cell between its input states, over all `stimuli` together.
+
+        Raises:
+            StimulusError: see `measure`.
+            NetlistError: a cell has too many inputs.
+        """
+        cells, watch = self._following[0].cells, self._following[0]
+        totals, transitions = self._totals(stimuli, self._following[1])
+        names = [cell.instance for cell in cells]
+        return CellMoves(
+            self.netlist,
+            dict(zip(names, cells, strict=True)),
+            dict(zip(names, watch.starts, strict=False)),
+            totals["moves"],
+            transitions,
+        )
+
+    @cached_property
+    def _following(self) -> tuple[Watch, Program]:
+        watch = Watch(cells=watched_cells(self.netlist))
+        return watch, self.program(watch=watch)
+
+    def weighted_changes(self, stimulus: Stimulus, weights: Mapping[int, float]) -> npt.NDArray[np.float32]:
+        """For every vector the sum of its changes on all nets, glitches included, each times its net's weight.
+
+        With the energy of a change as weight: the energy of every vector.
+
+        Args:
+            stimulus: what drives the netlist.
+            weights: by net, 0 or more; rounded to 1/65535 of the greatest.
+
+        Returns:
+            shape (groups, steps, lanes); 0 at steps that do not count.
+
+        Raises:
+            StimulusError: the stimulus does not fit the netlist, or a weight is negative.
+        """
+        plain = self.program()
+        scaled, unit = integer_weights(weights, plain.most_changes)
+        found = np.zeros(stimulus.shape, np.uint32)
+        self._counts(stimulus, self.program(watch=Watch(weights=scaled)), sums=found)
+        return (found * unit).astype(np.float32)
+
     def values(self, stimulus: Stimulus, nets: Sequence[int]) -> npt.NDArray[np.bool_]:
         """Settled value of each of `nets` at every vector, shape (groups, steps, lanes, len(nets))."""
         program = self.program(tuple(nets))
         work = list(jobs(*stimulus.shape))
         starts = np.cumsum([0, *(job.sets * stimulus.steps for job in work)])
         words = np.zeros((int(starts[-1]), len(nets), COLUMNS), np.uint64)
-        self._counts(stimulus, program, nets, words, starts[:-1].astype(np.int64))
+        self._counts(stimulus, program, nets, probed=words, probed_at=starts[:-1].astype(np.int64))
         found = np.zeros((*stimulus.shape, len(nets)), np.bool_)
         for job, start in zip(work, starts, strict=False):
-            _unpack(job, words[start : start + job.sets * stimulus.steps], found)
+            unpack(job, words[start : start + job.sets * stimulus.steps], found)
         return found
 
     def settling_steps(self, stimulus: Stimulus) -> npt.NDArray[np.uint16]:
@@ -156,44 +189,34 @@ class Engine:
         self._counts(stimulus, self._observing, settling=found)
         return found
 
+    def _totals(self, stimuli: Iterable[Stimulus], program: Program) -> tuple[dict[str, Int64], int]:
+        """Counts added up over `stimuli`, and the transitions of one group."""
+        totals: dict[str, Int64] = {}
+        transitions = 0
+        for stimulus in stimuli:
+            for name, values in self._counts(stimulus, program).items():
+                if name in totals and totals[name].shape != values.shape:
+                    raise StimulusError("all stimuli of one measurement must have the same number of groups")
+                totals[name] = totals[name] + values if name in totals else values
+            transitions += stimulus.transitions
+        if not totals:
+            raise StimulusError("there is no stimulus to measure")
+        return totals, transitions
+
     def _counts(
         self,
         stimulus: Stimulus,
         program: Program,
         probes: Sequence[int] = (),
-        probed: Words | None = None,
-        probed_at: Int64 | None = None,
-        settling: npt.NDArray[np.uint16] | None = None,
+        **vectors: npt.NDArray[np.generic],
     ) -> dict[str, Int64]:
-        shape = (stimulus.groups, program.nets)
+        """Counts by group; `vectors` are the arrays that take results by vector."""
         names = ("toggles", "high", "glitches") if program.timed else ("toggles", "high")
-        counts = {name: np.zeros(shape, np.int64) for name in names}
+        counts = {name: np.zeros((stimulus.groups, program.nets), np.int64) for name in names}
+        if program.moves:
+            counts["moves"] = np.zeros((stimulus.groups, program.moves), np.int64)
         call = Call(program, probes)
         call.drive(stimulus, planes_of(self.netlist, stimulus, program.plane), list(jobs(*stimulus.shape)))
-        call.results(**counts, probed=probed, probed_at=probed_at, settling=settling)
-        self._run(call)
+        call.results(**counts, **vectors)
+        execute(self.kernels.run, call, self.threads)
         return counts
-
-    def _run(self, call: Call) -> None:
-        arguments = ctypes.byref(call.program), ctypes.byref(call.run)
-        workers = min(self.threads or default_threads(), call.run.jobs)
-        if workers <= 1:
-            failed = self.kernels.run(*arguments)
-        else:
-            with ThreadPoolExecutor(workers) as pool:
-                failed = any(pool.map(lambda _: self.kernels.run(*arguments), range(workers)))
-        if failed:
-            raise MemoryError("not enough memory for the engine's value slots")
-
-
-def _unpack(job: Job, words: Words, into: npt.NDArray[np.bool_]) -> None:
-    """Probed words of one job, shape (sets * steps, probes, columns), to where their lanes belong."""
-    steps, lanes = into.shape[1:3]
-    bits = np.unpackbits(words.view(np.uint8).reshape(*words.shape, 8), axis=-1, bitorder="little")
-    for u in range(COLUMNS):
-        for at in range(job.sets if job.group[u] >= 0 else 0):
-            first = job.lane[u] + at * job.advance
-            count = min(WORD, lanes - first)
-            if count > 0:
-                part = bits[at * steps : (at + 1) * steps, :, u, :count]
-                into[job.group[u], :, first : first + count] = part.transpose(0, 2, 1)

@@ -14,11 +14,14 @@ from pathlib import Path
 
 from wattloop import tools
 from wattloop.activity.bitparallel.functions import Function
+from wattloop.activity.bitparallel.watch import MOST_WATCHED
 from wattloop.store import Store, content_key
 
-_NATIVE = Path(__file__).resolve().parent / "native"
-_FLAGS = ("-O3", "-march=native", "-std=gnu++17", "-shared", "-fPIC", "-Wall", "-Wextra")
-FIRST_FUNCTION = 2  # kernels 0 and 1 are an input and an observed net
+NATIVE = "native"
+_HEADERS = Path(__file__).resolve().parent / "native"
+_FLAGS = ("-O3", "-std=gnu++17", "-shared", "-fPIC", "-Wall", "-Wextra")
+# Kernels before those of the functions: an input, an observed net, a weighted net, moves of cells with 1 to 6 inputs.
+_FIXED = ("source", "observer", "weigh", *(f"moves<{n}>" for n in range(1, MOST_WATCHED + 1)))
 
 
 @dataclass(frozen=True)
@@ -36,31 +39,37 @@ class Kernels:
     source: str
 
 
-def load(functions: Iterable[Function], store: Store | None = None) -> Kernels:
+def load(functions: Iterable[Function], store: Store | None = None, target: str = NATIVE) -> Kernels:
     """Kernels for `functions`, compiled if no earlier run did.
+
+    Args:
+        functions: what the cells compute.
+        store: cache of compiled libraries.
+        target: processor, as GCC's `-march` names it; "native" for this machine.
 
     Raises:
         ToolError: no C++ compiler, or it failed.
     """
     ordered = tuple(sorted(set(functions)))
-    return _load(ordered, store or Store())
+    return _load(ordered, store or Store(), target)
 
 
 @cache
-def _load(functions: tuple[Function, ...], store: Store) -> Kernels:
+def _load(functions: tuple[Function, ...], store: Store, target: str) -> Kernels:
     source = generate(functions)
-    headers = {path.name: path.read_bytes() for path in sorted(_NATIVE.glob("*.h"))}
-    key = content_key(source, headers, _FLAGS, tools.version("g++"), cpu_flags())
+    headers = {path.name: path.read_bytes() for path in sorted(_HEADERS.glob("*.h"))}
+    flags = (f"-march={target}", *_FLAGS)
+    key = content_key(source, headers, flags, tools.version("g++"), cpu_flags())
 
     def build(folder: Path) -> None:
         (folder / "kernels.cpp").write_text(source)
         tools.run(
-            "g++", [*_FLAGS, "-I", _NATIVE, "-o", "kernels.so", "kernels.cpp"], cwd=folder, log=folder / "log.txt"
+            "g++", [*flags, "-I", _HEADERS, "-o", "kernels.so", "kernels.cpp"], cwd=folder, log=folder / "log.txt"
         )
 
     library = ctypes.CDLL(str(store.entry("bitparallel", key, build) / "kernels.so"))
     library.run.restype = ctypes.c_int
-    index = {function: FIRST_FUNCTION + k for k, function in enumerate(functions)}
+    index = {function: len(_FIXED) + k for k, function in enumerate(functions)}
     return Kernels(index, library.run, source)
 
 
@@ -75,9 +84,8 @@ def cpu_flags() -> str:
 
 def generate(functions: tuple[Function, ...]) -> str:
     """C source of the library."""
-    zero, timed, settled = ["zero_source"], ["timed_source", "timed_observer"], ["settled_source", "settled_observer"]
-    lines = ['#include "timed.h"', '#include "zero.h"', "#define ZERO ((V){0})", ""]
-    zero.append("zero_source")  # zero delay has no observers
+    zero, timed, settled = ([f"{mode}_{name}" for name in _FIXED] for mode in ("zero", "timed", "settled"))
+    lines = ['#include "cells.h"', "#define ZERO ((V){0})", ""]
     for k, function in enumerate(functions):
         lines += _kernel(k, function)
         zero.append(f"zero_{k}")

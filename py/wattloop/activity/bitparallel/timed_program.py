@@ -16,6 +16,7 @@ from wattloop.activity.bitparallel.circuit import Circuit, Gate
 from wattloop.activity.bitparallel.delays import Steps
 from wattloop.activity.bitparallel.functions import Function
 from wattloop.activity.bitparallel.program import SOURCE, Program, both_orders, last_uses
+from wattloop.activity.bitparallel.watch import MOVES, NOTHING, WEIGH, Watch
 from wattloop.errors import ConfigError
 
 OBSERVER = 1  # kernel number of an observed net
@@ -34,6 +35,7 @@ def timed(
     *,
     inertial: bool = True,
     observed: Sequence[int] = (),
+    watch: Watch = NOTHING,
 ) -> Program:
     """The timed program of `circuit`.
 
@@ -43,12 +45,14 @@ def timed(
         steps: delays on the grid.
         inertial: pulses shorter than a gate's delay do not pass it; otherwise all do.
         observed: nets whose last change counts as settling.
+        watch: what is counted beside toggles.
 
     Raises:
         ConfigError: the grid is so fine that settling times do not fit 16 bits.
     """
     candidates = (
-        _Builder(order, kernels, steps, inertial, frozenset(observed)).program() for order in both_orders(circuit)
+        _Builder(order, kernels, steps, inertial, frozenset(observed), watch).program()
+        for order in both_orders(circuit)
     )
     return min(candidates, key=lambda program: program.room)
 
@@ -86,9 +90,10 @@ class _Builder:
         steps: Steps,
         inertial: bool,
         observed: frozenset[int],
+        watch: Watch,
     ) -> None:
         self._circuit, self._kernels, self._steps = circuit, kernels, steps
-        self._inertial, self._observed = inertial, observed
+        self._inertial, self._observed, self._watch = inertial, observed, watch
         self._times: dict[int, Times] = dict.fromkeys(circuit.constants, np.zeros(0, np.int64))
         self._times |= {net: np.array([steps.sources[net]]) for net in circuit.sources}
         self._list: dict[int, int] = {}
@@ -112,7 +117,7 @@ class _Builder:
     def program(self) -> Program:
         circuit = self._circuit
         fixed = [*circuit.sources, *circuit.constants]
-        uses = last_uses(circuit, ())
+        uses, ready = last_uses(circuit, (), self._watch), self._watch.ready(circuit.gates)
         plane = {net: k for k, net in enumerate(circuit.sources)}
         for net in fixed:
             self._list[net] = self._room.take(len(self._times[net]) + 1)
@@ -122,7 +127,8 @@ class _Builder:
         for k, gate in enumerate(circuit.gates):
             self._gate(gate)
             self._observe(gate.output)
-            for net in {*gate.inputs, gate.output} - circuit.constants.keys():
+            counted = [self._moves(place) for place in ready.get(k, ())]
+            for net in {*gate.inputs, gate.output}.union(*counted) - circuit.constants.keys():
                 if uses.get(net) == k or (net == gate.output and net not in uses):
                     self._room.give(self._list[net], len(self._times[net]) + 1)
         if self._latest >= _LATEST:
@@ -142,6 +148,9 @@ class _Builder:
             events=self._events,
             levels=self._levels,
             times=self._latest + 1,
+            moves=self._watch.starts[-1],
+            weighed=bool(self._watch.weights),
+            most_changes={net: len(times) for net, times in self._times.items()},
         )
 
     def _cell(self, kernel: int, net: int, events: int, levels: int, table: int, inputs: Sequence[int]) -> None:
@@ -158,6 +167,17 @@ class _Builder:
         table = self._tabulate(rows * _VECTOR, windows * _VECTOR)
         inputs = [number for net in gate.inputs for number in (self._list[net], net)]
         self._cell(self._kernels[gate.function], gate.output, len(times), levels, table, inputs)
+
+    def _moves(self, place: int) -> tuple[int, ...]:
+        """Follow the input states of a cell; returns its input nets."""
+        nets = self._watch.cells[place].nets
+        events = np.unique(np.concatenate([self._times[net] for net in nets]))
+        rows = np.stack([np.searchsorted(self._times[net], events, side="right") for net in nets], axis=1)
+        table = self._tabulate(rows * _VECTOR)
+        inputs = [number for net in nets for number in (self._list[net], net)]
+        self._code += [MOVES + len(nets), 0, self._watch.starts[place], len(events), 0, table, *inputs]
+        self._cells += 1
+        return nets
 
     def _windows(self, times: Times, delay: int) -> tuple[int, _Rows]:
         """Levels of windows that a gate needs, and for each event the three windows that hold its followers.
@@ -193,6 +213,9 @@ class _Builder:
 
     def _observe(self, net: int) -> None:
         times = self._times[net]
+        if net in self._watch.weights:
+            self._code += [WEIGH, net, self._list[net], len(times), self._watch.weights[net], 0]
+            self._cells += 1
         if net in self._observed and len(times):
             self._latest = max(self._latest, int(times[-1]))
             self._cell(OBSERVER, net, len(times), 0, self._tabulate(times[:, np.newaxis]), [])

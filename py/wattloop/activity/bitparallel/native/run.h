@@ -1,7 +1,6 @@
 // One thread's share of a run: takes jobs until none is left.
 #pragma once
-#include "timed.h"
-#include "zero.h"
+#include "cells.h"
 
 typedef struct {
   int64_t timed;                // 0: zero delay
@@ -9,6 +8,7 @@ typedef struct {
   int64_t cells, nets, planes;
   int64_t room;                 // zero delay: value slots; timed: vectors of all lists
   int64_t constants, probes;
+  int64_t moves, held, weighed;  // counts of moves; values held between blocks; are changes weighted
   const int32_t *constant;      // triples: slot or list, net, value
   const int32_t *probe;         // slots or nets whose settled values are copied out
   const uint32_t *table;        // timed only, as is all that follows
@@ -25,6 +25,8 @@ typedef struct {
   uint64_t *probed;                    // (positions of all jobs, probes, columns), or null
   const int64_t *probed_at;            // first position of each job in `probed`
   uint16_t *settling;                  // (groups, steps, lanes), or null
+  int64_t *moves;                      // (groups, counts of moves), or null
+  uint32_t *sums;                      // (groups, steps, lanes), or null
   int64_t next;                        // job that nobody has taken yet
 } Run;
 
@@ -62,7 +64,12 @@ static void zero_job(const Program *p, const Run *r, int64_t job, const Block *b
     if (r->probed)
       for (int t = 0; t < BLOCK && first + t < positions; ++t)
         copy_probes(p, r, r->probed_at[job] + first + t, b->slots + t, BLOCK);
+    for (int64_t t = 0; r->sums && t < BLOCK && first + t < positions; ++t) {
+      const Place at = place_of(s, j, (first + t) / s->steps);
+      write_sums(s, &at, (first + t) % s->steps, b->sums + t * SUM_BITS, r->sums);
+    }
   }
+  flush(j, p->moves, b->moves, r->moves);
   flush(j, p->nets, b->toggles, r->toggles);
   flush(j, p->nets, b->high, r->high);
 }
@@ -101,20 +108,24 @@ static void timed_job(const Program *p, const Run *r, int64_t job, Cycle *b, V *
       for (int64_t c = 0; c < p->cells; ++c) code = kernels[*code](code, b);
       if (r->probed) copy_probes(p, r, r->probed_at[job] + position, b->state, 1);
       if (r->settling && s->counted[step]) write_settling(s, &place, step, b->settling, p->times, r->settling);
+      if (r->sums) write_sums(s, &place, step, b->sums, r->sums);
     }
   }
+  flush(j, p->moves, b->moves, r->moves);
   flush(j, p->nets, b->toggles, r->toggles);
   flush(j, p->nets, b->glitches, r->glitches);
   flush(j, p->nets, b->high, r->high);
 }
 
 static int run_zero(const Program *p, Run *r) {
-  const size_t vectors = (size_t)(p->room * BLOCK + 3 * p->nets + BLOCK);
+  const int64_t sums = p->weighed ? BLOCK * SUM_BITS : 0;
+  const size_t vectors = (size_t)(p->room * BLOCK + 3 * p->nets + BLOCK + p->moves + p->held + sums);
   V *memory = (V *)aligned_alloc(64, vectors * sizeof(V));
   if (!memory) return 1;
   memset(memory, 0, vectors * sizeof(V));
   V *mask = memory + p->room * BLOCK, *by_net = mask + BLOCK;
-  const Block b = {mask, memory, by_net, by_net + p->nets, by_net + 2 * p->nets};
+  V *const moves = by_net + 3 * p->nets, *const held = moves + p->moves;
+  const Block b = {mask, memory, by_net, by_net + p->nets, by_net + 2 * p->nets, moves, held, held + p->held};
   for (int64_t i = 0; i < p->constants; ++i)
     memset(&b.slots[(int64_t)p->constant[3 * i] * BLOCK], p->constant[3 * i + 2] ? 0xff : 0, BLOCK * sizeof(V));
   for (int64_t job; (job = __atomic_fetch_add(&r->next, 1, __ATOMIC_RELAXED)) < r->jobs;)
@@ -125,7 +136,8 @@ static int run_zero(const Program *p, Run *r) {
 
 static int run_timed(const Program *p, Run *r) {
   const int64_t changes = p->levels * p->events + 1;
-  const size_t vectors = (size_t)(2 * p->planes + p->room + 5 * p->nets + changes + p->times);
+  const int64_t sums = p->weighed ? SUM_BITS : 0;
+  const size_t vectors = (size_t)(2 * p->planes + p->room + 5 * p->nets + changes + p->times + p->moves + sums);
   V *memory = (V *)aligned_alloc(64, vectors * sizeof(V));
   uint32_t *moved = (uint32_t *)calloc((size_t)p->nets, sizeof *moved);
   if (memory && moved) {
@@ -138,6 +150,8 @@ static int run_timed(const Program *p, Run *r) {
     b.high = b.glitches + p->nets;
     b.changes = b.high + p->nets;
     b.settling = b.changes + changes;
+    b.moves = b.settling + p->times;
+    b.sums = b.moves + p->moves;
     for (int64_t i = 0; i < p->constants; ++i) {
       const V value = (V){0} - (uint64_t)p->constant[3 * i + 2];
       b.lists[p->constant[3 * i]] = b.state[p->constant[3 * i + 1]] = value;

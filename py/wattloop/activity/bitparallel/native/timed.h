@@ -21,6 +21,8 @@ typedef struct {
   int64_t room;           // events that one level of `changes` holds
   V *toggles, *glitches, *high;
   V *settling;            // by time: lanes in which an observed net changed
+  V *moves;               // counts of moves between states of cells
+  V *sums;                // planes of each lane's weighted changes
 } Cycle;
 
 // A cell's code is: kernel, net, list, events, levels of windows (0: none needed), table, then list and net of each input.
@@ -47,7 +49,7 @@ static inline void inertial(Cycle *b, int32_t net, V *out, int64_t events, const
   const V *const changes = b->changes;
   V value = before, last = before, toggles = {0}, moved = {0};
   out[0] = before;
-  _Pragma("GCC unroll 2") for (int64_t j = 0; j < events; ++j, entry += 3) {
+  UNROLL_FEW for (int64_t j = 0; j < events; ++j, entry += 3) {
     value ^= changes[1 + j];
     const V later = AT(changes, entry[0]) | AT(changes, entry[1]) | AT(changes, entry[2]);
     const V now = (last & later) | (value & ~later);

@@ -11,6 +11,15 @@ typedef uint8_t Bytes __attribute__((vector_size(64), aligned(64), may_alias));
 
 enum { COLUMNS = 8, WORD = 64, LANES = COLUMNS * WORD };
 
+// Where a value is one register, long unrolled loops pay; elsewhere they only take long to compile.
+#if defined(__AVX512F__)
+#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_FEW _Pragma("GCC unroll 2")
+#else
+#define UNROLL
+#define UNROLL_FEW
+#endif
+
 // Ones in each of the eight words apart, so that each word can belong to another group.
 static inline V popcount(V x) {
 #if defined(__AVX512VPOPCNTDQ__)
@@ -20,7 +29,9 @@ static inline V popcount(V x) {
   x = x - ((x >> 1) & 0x5555555555555555ull);
   x = (x & 0x3333333333333333ull) + ((x >> 2) & 0x3333333333333333ull);
   x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0full;
-  return (x * 0x0101010101010101ull) >> 56;
+  x += x >> 8;  // most machines multiply no vectors of 64-bit words
+  x += x >> 16;
+  return (x + (x >> 32)) & 0x7f;
 #endif
 }
 

@@ -9,6 +9,9 @@ typedef struct {
   V *slots;             // BLOCK vectors a slot
   V *last;              // by net: value at the end of the block before
   V *toggles, *high;    // by net: counts of each column
+  V *moves;             // counts of moves between states of cells
+  V *held;              // values at the end of the block before, of whoever else keeps some
+  V *sums;              // by position: planes of each lane's weighted changes
 } Block;
 
 // A cell's code is: kernel, net, output slot, input slots.
@@ -23,7 +26,7 @@ typedef const int32_t *(*ZeroKernel)(const int32_t *code, const Block *b);
     loads;                                                                  \
     const V *const mask = b->mask;                                          \
     V last = b->last[net], toggles = {0}, high = {0};                       \
-    _Pragma("GCC unroll 16") for (int t = 0; t < BLOCK; ++t) {               \
+    UNROLL for (int t = 0; t < BLOCK; ++t) {                                \
       const V now = function;                                               \
       store;                                                                \
       toggles += popcount((now ^ last) & mask[t]);                       \
@@ -38,3 +41,6 @@ typedef const int32_t *(*ZeroKernel)(const int32_t *code, const Block *b);
 
 // An input: its slot is filled already, only its toggles are to be counted.
 ZERO_KERNEL(zero_source, 0, (void)0, out[t], (void)0)
+
+// Without delay nothing settles later than anything else.
+static const int32_t *zero_observer(const int32_t *code, const Block *) { return code; }
