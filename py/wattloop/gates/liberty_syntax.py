@@ -85,22 +85,50 @@ def read_groups(path: Path, store: Store | None = None) -> tuple[Group, str]:
 
 
 def _parse(path: Path, data: bytes) -> list[Any]:
-    from liberty.parser import ExceptionWithLineNum, parse_multi_liberty  # brings sympy, a second that most runs save
+    from liberty.parser import ExceptionWithLineNum, LibertyParser  # brings sympy, a second that most runs save
 
     if not data.strip():
         raise LibertyError(f"{path} is empty: fetch the Liberty file again")
     if b"\0" in data:
         raise LibertyError(f"{path} is a binary file, not Liberty text: give an uncompressed .lib file")
     try:
-        tops = parse_multi_liberty(data.decode("utf-8", errors="replace"))
+        tops = LibertyParser().read_liberty_chars(_Characters(data.decode("utf-8", errors="replace")))
     except ExceptionWithLineNum as error:
-        what = type(error.e).__name__ if not str(error.e) else str(error.e)
-        cut = "; the file seems to be cut short: fetch it again" if "EndOfFile" in repr(error.e) else ""
-        raise LibertyError(f"{path}, line {error.line_num + 1}: not Liberty: {what}{cut}") from error
+        raise LibertyError(f"{path}, line {error.line_num + 1}: {_what(error.e)}") from error
     libraries = [top for top in tops if top.group_name == "library"]
     if len(libraries) != 1:
         raise LibertyError(f"{path} holds {len(libraries)} library groups instead of one: give one library a file")
     return _plain(libraries[0])
+
+
+class _Characters:
+    """Characters of a text; asked far beyond its end, an error, because the parser would ask for ever."""
+
+    def __init__(self, text: str) -> None:
+        self._characters = iter(text)
+        self._patience = 100  # a healthy parse asks a few times
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        for character in self._characters:
+            return character
+        self._patience -= 1
+        if self._patience < 0:
+            raise EOFError
+        raise StopIteration
+
+
+def _what(error: Exception) -> str:
+    """What the parser stumbled over, and what to do about it."""
+    kind, found = type(error).__name__, getattr(error, "actual", "")
+    if isinstance(error, EOFError) or kind == "UnexpectedEndOfFile" or found is None:
+        return "the text ends in the middle of a group: the file seems to be cut short, fetch it again"
+    if kind == "UnexpectedToken":
+        expected, there = "".join(getattr(error, "expected", "")), "".join(found)
+        return f"not Liberty: {expected} expected, {there!r} found; correct the file or fetch it again"
+    return f"not Liberty: {kind} {error}; correct the file or fetch it again"
 
 
 def _plain(group: Node) -> list[Any]:
