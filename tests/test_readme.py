@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import typer.main
 
-import wattloop
+from wattloop import CompressionResult
 from wattloop.cli.main import app
 from wattloop.flow.settings import load
 
@@ -53,14 +54,30 @@ def test_the_command_line_takes_it(line: str) -> None:
 
 
 def test_the_table_of_commands_is_complete() -> None:
-    told = set(re.findall(r"^\| `wattloop (\w+)`", DOCUMENTS[0].read_text(), re.MULTILINE))
+    told = set(re.findall(r"^\| `wattloop (\w+)", DOCUMENTS[0].read_text(), re.MULTILINE))
     known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     assert told == known
 
 
-def test_the_python_names_are_there() -> None:
-    (names,) = re.findall(r"from wattloop import (.*)", DOCUMENTS[0].read_text())
-    assert {getattr(wattloop, name.strip()) for name in names.split(",")}
+def test_the_python_code_runs(tmp_path: Path) -> None:
+    (code,) = [text for language, text in BLOCK.findall(DOCUMENTS[0].read_text()) if language == "python"]
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    *layers, last = done.stdout.splitlines()
+    assert [line.split()[0] for line in layers] == ["conv1", "conv2", "fc1", "fc2", "fc3"]
+    before, after, table_saving, tiles_saving = map(float, last.split())
+    assert before > 0.5
+    assert after > 0.5
+    assert table_saving > 0
+    assert tiles_saving > 0
+    assert CompressionResult.load(tmp_path / "compressed").table_saving == table_saving
+
+
+def test_the_demo_prints_what_the_readme_shows() -> None:
+    (shown,) = [text for language, text in BLOCK.findall(DOCUMENTS[0].read_text()) if language == "text"]
+    rows = [line.split("|")[0].strip() for line in shown.splitlines()[1:]]
+    names = ("validation accuracy", "test accuracy", "energy by table", "energy by tiles")
+    assert [row.startswith(name) for row, name in zip(rows, names, strict=True)] == [True] * 4
 
 
 def test_links_lead_to_files() -> None:

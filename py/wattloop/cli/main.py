@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import signal
 import sys
 from types import FrameType
+from typing import Annotated
 
 import typer
 
@@ -14,6 +16,7 @@ from wattloop.errors import WattloopError
 app = typer.Typer(
     name="wattloop",
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     help="Retrain neural networks to use the weight values that cost little energy on a systolic array.",
     epilog="Exit status: 0 done, 2 wrong input or missing tool (one line says which), 130 interrupted.",
@@ -22,6 +25,15 @@ app = typer.Typer(
 for _module in (demo, render, synth, characterize, train, estimate, compress, report, doctor):
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
 app.add_typer(verify.app, name="verify")
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"wattloop {importlib.metadata.version('wattloop')}")
+        raise typer.Exit
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,9 +19,15 @@ from wattloop.power.table_oracle import TableOracle, TableProfiler
 from wattloop.power.tile_oracle import TileEnergies, TileOracle
 from wattloop.store import Store, content_key
 
-# Part of the cache key: raise it when tables change in a way that no setting shows.
-_VERSION = 1
 _TABLE = "table.parquet"
+
+
+@functools.cache
+def _code() -> str:
+    """Content key of the code that tables come from: a cached one never outlives it."""
+    package = Path(__file__).resolve().parent.parent
+    rooms = ("arith", "gates", "activity", "power")
+    return content_key(*(path.read_bytes() for room in rooms for path in sorted((package / room).rglob("*.py"))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +76,7 @@ class Simulator:
     def key(self) -> str:
         """Content key of all that its tables depend on beside the traces."""
         chosen = replace(self.characterize, layer=None, images=1)
-        return content_key(_VERSION, self.cell.netlist.digest, self.hardware, chosen, self.backend.name)
+        return content_key(_code(), self.cell.netlist.digest, self.hardware, chosen, self.backend.name)
 
     def tables(self, traces: Sequence[LayerTrace]) -> TableOracle:
         """Tables of energy by weight value on the transitions of `traces`; a `Profiler`, cached by content.
