@@ -96,6 +96,8 @@ def test_compress_ends_with_a_result_that_saves_and_loads(
     assert result.network is not None
     assert loaded.network is not None
     assert np.array_equal(loaded.network.integer_weight("2"), result.network.integer_weight("2"))
+    with pytest.raises(ModelError, match="have constraints already"):
+        compress(result.network, digits, CONFIG, simulator=simulator())
     without = CompressionResult.load(tmp_path / "result")
     assert without == result
     assert without.network is None

@@ -54,12 +54,13 @@ def test_decisions_are_lines_that_stay() -> None:
 def test_the_bar_counts_layers_and_says_what_is_tried() -> None:
     _, steps = told(
         STARTED,
-        LayerStarted("b", 4e6, 0.94, ((0.5, 24),), (1e6,)),
+        LayerStarted("b", 4e6, 0.94, ((0.7, 16), (0.5, 24)), (9e5, 1e6)),
         Pruned("b", 0.5, 0.5, 0.9, 0.945, True),
         RemovalTried("b", 9, 1e3, 0.1, 5.0, 0.944, 0.2, False, True, 23),
+        ConfigurationTried("b", 0.7, 16, (), 1e6, None, None, "no such set holds the bound"),
         LayerDecided("b", 0.5, 24, 0.945, 4e6, 1e6, ()),
     )
-    assert [done for done, _, _ in steps] == [0, 0, 0, 0, 1]
+    assert [done for done, _, _ in steps] == [0, 0, 0, 0, 0.5, 1]
     assert {total for _, total, _ in steps} == {2}
     assert [note for _, _, note in steps[2:4]] == [
         "b: pruned 50%, validation 94.50%",

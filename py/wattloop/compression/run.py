@@ -13,6 +13,8 @@ from wattloop.compression.journal import Event
 from wattloop.compression.network import NetworkSubject
 from wattloop.compression.result import CompressionResult
 from wattloop.compression.resume import FolderResume, run_key
+from wattloop.errors import ModelError
+from wattloop.nn.constraint import constraint_of
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.power.oracle import Profiler
@@ -50,9 +52,12 @@ def compress(
         The result, with the compressed network.
 
     Raises:
-        ModelError: no layer in scope.
+        ModelError: no layer in scope, or the network is compressed already.
         StorageError: `resume` cannot be written.
     """
+    taken = [name for name in network.layers if constraint_of(network, name) is not None]
+    if taken:
+        raise ModelError(f"{', '.join(taken)} have constraints already: compress the int8 network they came from")
     config = CompressConfig() if config is None else config
     subject = NetworkSubject(copy.deepcopy(network), dataset, config)
     kept = None if resume is None else FolderResume(resume, run_key(network, dataset, config, resume_facts))

@@ -11,6 +11,7 @@ from wattloop.activity.backend import backend
 from wattloop.arith.statistics import LayerStatistics, collect
 from wattloop.errors import ModelError
 from wattloop.flow.hardware import build_hardware
+from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
@@ -75,6 +76,8 @@ def characterize_flow(
         store: cache.
         progress: told of every step.
     """
+    if statistics is None:
+        check_inputs(settings, progress)
     hardware = build_hardware(settings.hardware, store=store, progress=progress)
     run.facts |= hardware.facts
     if statistics is None:

@@ -22,13 +22,14 @@ class Watch:
 
     Args:
         progress: gets the lines.
-        step: the bar, one unit a layer.
+        step: the bar, one unit a layer, in parts of one configuration of it.
     """
 
     def __init__(self, progress: Progress, step: Step) -> None:
         self._progress, self._step = progress, step
         self._layers: tuple[str, ...] = ()
         self._done = 0
+        self._part, self._parts = 0, 1
 
     def __call__(self, event: Event) -> None:
         """Show `event`."""
@@ -37,18 +38,20 @@ class Watch:
         elif isinstance(event, LayerStarted):
             self._turn(event)
         elif isinstance(event, LayerDecided):
-            self._done += 1
+            self._done, self._part = self._done + 1, 0
+        elif isinstance(event, ConfigurationTried):
+            self._part += 1
         elif isinstance(event, Finished) and self._done == 0:
             self._progress.tell("going on where an interrupted run stood: all layers were settled")
         if text := sentence(event):
             self._progress.tell(text)
-        self._step(self._done, max(len(self._layers), 1), note(event))
+        self._step(self._done + min(self._part / self._parts, 1), max(len(self._layers), 1), note(event))
 
     def _turn(self, event: LayerStarted) -> None:
         settled = self._layers.index(event.layer)
         if settled > self._done:
             self._progress.tell(f"going on where an interrupted run stood: {settled} layers were settled")
-        self._done = settled
+        self._done, self._part, self._parts = settled, 0, len(event.configurations)
 
 
 def sentence(event: Event) -> str:
