@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wattloop.gates.library import CellType, LeakageState, Pin, PowerArc, Table
+from wattloop.gates.library import CellType, Flop, LeakageState, Pin, PowerArc, Table
 from wattloop.gates.logic import Expr, parse
 from wattloop.gates.netlist import Instance
 from wattloop.power.cell_power import CellPower, Conditions, compile_cell
@@ -67,6 +67,18 @@ def test_toggles_that_no_pin_can_have_caused_cost_nothing_and_are_no_nan() -> No
     assert output_fj(arc("A", 3), arc("B", 7), density=np.array([[0.0, 0.0, 0.1]])) == 0
 
 
+def test_open_pins_are_0_and_inner_states_are_what_is_stored() -> None:
+    pins = {name: Pin(name, "input", 1.0, 1.0, 1.0, None, (), ()) for name in ("D", "CK")}
+    pins["Q"] = Pin("Q", "output", 0.0, 0.0, 0.0, parse("IQ"), (), ())
+    states = (LeakageState(parse("IQ & !QN"), 20.0), LeakageState(parse("IQN"), 40.0), LeakageState(parse("QN"), 999.0))
+    outputs = {"Q": pins.pop("Q"), "QN": Pin("QN", "output", 0.0, 0.0, 0.0, parse("IQN"), (), ())}
+    flop = Flop("IQ", "IQN", parse("!D"), "CK", True, None, None)
+    cell = CellType("DFF", 1.0, 0.0, states, pins, outputs, flop)
+    at = Conditions({edge: np.zeros(3) for edge in ("rise", "fall")}, np.zeros(3))
+    found = compile_cell(cell, [0], [Instance("u", "DFF", {"D": 1, "CK": 0, "Q": 2})], at).leakage_pw(DUTY)
+    assert found[0, 0] == pytest.approx(0.75 * 20 + 0.25 * 40)  # D is at 1 for a quarter of the time
+
+
 def test_states_weigh_groups_of_a_pin_without_a_function() -> None:
     shares = 0.2 * 0.25, 0.2 * 0.75
     found = output_fj(arc("A", 3, when="B"), arc("A", 7, when="!B"), function=None)
@@ -88,7 +100,15 @@ def test_hidden_power_in_a_state_of_the_output_takes_the_boolean_difference() ->
     ("states", "expected"),
     [
         pytest.param((), 100.0, id="no states: the cell's figure"),
-        pytest.param((LeakageState(None, 60.0),), 60.0, id="one that always holds"),
+        pytest.param((LeakageState(None, 60.0),), 160.0, id="one that always holds, beside the cell's figure"),
+        pytest.param(
+            (LeakageState(None, 60.0), LeakageState(parse("A"), 20.0)), 60.0, id="one that always holds, beside states"
+        ),
+        pytest.param(
+            (LeakageState(parse("A"), 20.0, "VDD"), LeakageState(parse("A"), 0.0, "VSS")),
+            60.0,
+            id="a ground pin that leaks nothing takes no time",
+        ),
         pytest.param(
             (LeakageState(parse("A & B"), 20.0),), 0.125 * 20 + 0.875 * 100, id="the cell's figure in all other states"
         ),

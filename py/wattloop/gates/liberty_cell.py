@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from wattloop.errors import LibertyError
 from wattloop.gates import logic
@@ -22,18 +22,31 @@ _MAX_SENSE_INPUTS = 12  # unateness is read off the truth table; no cell of a re
 
 
 def read_cell(context: Context, group: Group) -> CellType:
-    """The cell of a `cell` group; what cannot be understood or used is told in its `unsupported`."""
-    reason = _unsupported(group)
+    """The cell of a `cell` group.
+
+    What cannot be simulated is told in its `unsupported`, what cannot be understood at all also in its `unreadable`.
+    """
+    reason = _unreadable(group)
     if not reason:
         try:
             return _read(context, group)
         except LibertyError as error:
             reason = str(error)
-    return CellType(group.name, 0.0, 0.0, (), {}, {}, None, unsupported=reason)
+    return CellType(group.name, 0.0, 0.0, (), {}, {}, None, unsupported=reason, unreadable=reason)
 
 
-def _unsupported(group: Group) -> str:
-    for kind in ("latch", "latch_bank", "ff_bank", "statetable", "bus", "bundle", "lut"):
+def _unreadable(group: Group) -> str:
+    for kind in ("bus", "bundle"):
+        if group.first(kind) is not None:
+            return f"cell {group.name} has a {kind} group, which wattloop does not read"
+    for pin in group.groups("pin"):
+        if pin.get("direction") == "inout":
+            return f"cell {group.name} has the bidirectional pin {pin.name}, which wattloop does not read"
+    return ""
+
+
+def _unsupported(group: Group, outputs: Iterable[Pin]) -> str:
+    for kind in ("latch", "latch_bank", "ff_bank", "statetable", "lut"):
         if group.first(kind) is not None:
             return f"cell {group.name} has a {kind} group, which wattloop does not simulate"
     if len(list(group.groups("ff"))) > 1:
@@ -41,28 +54,31 @@ def _unsupported(group: Group) -> str:
     for pin in group.groups("pin"):
         if pin.get("three_state") is not None:
             return f"cell {group.name} is a tri-state cell (pin {pin.name}), which wattloop does not simulate"
-        if pin.get("direction") == "inout":
-            return f"cell {group.name} has the bidirectional pin {pin.name}, which wattloop does not simulate"
+    for output in outputs:
+        if output.function is None:
+            return f"cell {group.name}: output {output.name} has no function: the cell cannot be simulated"
     return ""
 
 
 def _read(context: Context, group: Group) -> CellType:
     where = f"{context.file}: cell {group.name}"
-    leakage = group.get("cell_leakage_power") or str(context.default("default_cell_leakage_power"))
-    pins = [_pin(context, pin, name, where) for pin in group.groups("pin") for name in pin.args]
+    states = tuple(_leakage(context, state, where) for state in group.groups("leakage_power"))
+    fallback = 0.0 if states else context.default("default_cell_leakage_power")
+    leakage = group.get("cell_leakage_power", str(fallback))
+    supplies = {pin.name: context.supplies_v.get(pin.get("voltage_name") or "") for pin in group.groups("pg_pin")}
+    pins = [_pin(context, pin, name, supplies, where) for pin in group.groups("pin") for name in pin.args]
     outputs = {pin.name: pin for pin in pins if pin.direction == "output"}
-    for pin in outputs.values():
-        if pin.function is None:
-            raise LibertyError(f"{where}: output {pin.name} has no function: the cell cannot be simulated")
+    unsupported = _unsupported(group, outputs.values())
     return CellType(
         name=group.name,
         area_um2=number(group.get("area", "0"), f"{where}: area"),
         leakage_pw=number(leakage, f"{where}: cell_leakage_power") * context.leakage_pw,
-        leakage_states=tuple(_leakage(context, state, where) for state in group.groups("leakage_power")),
+        leakage_states=states,
         inputs={pin.name: pin for pin in pins if pin.direction == "input"},
         outputs=outputs,
-        flop=_flop(group, where),
-        power_pins=tuple(pin.name for pin in group.groups("pg_pin")),
+        flop=None if unsupported else _flop(group, where),
+        unsupported=unsupported,
+        power_pins=tuple(supplies),
     )
 
 
@@ -94,7 +110,7 @@ def _flop(group: Group, where: str) -> Flop | None:
     return Flop(ff.args[0], ff.args[1], next_state, pin.name, rising, clear, preset)
 
 
-def _pin(context: Context, group: Group, name: str, where: str) -> Pin:
+def _pin(context: Context, group: Group, name: str, supplies: Mapping[str, float | None], where: str) -> Pin:
     where = f"{where}: pin {name}"
     direction = group.get("direction") or ""
     if direction not in ("input", "output", "internal"):
@@ -111,6 +127,7 @@ def _pin(context: Context, group: Group, name: str, where: str) -> Pin:
         power=tuple(arc for power in group.groups("internal_power") for arc in _power(context, power, where)),
         timing=tuple(arc for timing in group.groups("timing") for arc in _timing(context, timing, function, where)),
         is_clock=group.get("clock") == "true",
+        voltage_v=supplies.get(group.get("related_power_pin") or "") or context.voltage_v,
     )
 
 

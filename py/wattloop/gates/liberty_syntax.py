@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from wattloop.errors import LibertyError
+from wattloop.gates.input_file import read_input
 from wattloop.store import Store, content_key
 
 Node = Any  # of liberty-parser's syntax tree, which has no types
-_FORMAT = 1  # of the cached tree; raise it when `_plain` changes
+_FORMAT = 2  # of the cached tree; raise it when `_plain` changes
 _FILE = "library.json"
+_LIMIT_MIB = 256
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,20 @@ class Group:
         args: what stands in its parentheses.
         attributes: values by name, the last where a name is repeated; one value for `a : v`, several for `a (v, w)`.
         children: its groups as plain data, wrapped as they are asked for.
+        repeated: values of each occurrence of a name that is there several times.
     """
 
     kind: str
     args: tuple[str, ...]
     attributes: dict[str, list[str]]
     children: list[list[Any]]
+    repeated: dict[str, list[list[str]]]
 
     @staticmethod
     def wrap(raw: list[Any]) -> Group:
-        """Group of a plain `[kind, args, attributes, children]`."""
-        kind, args, attributes, children = raw
-        return Group(kind, tuple(args), attributes, children)
+        """Group of a plain `[kind, args, attributes, children, repeated]`."""
+        kind, args, attributes, children, repeated = raw
+        return Group(kind, tuple(args), attributes, children, repeated)
 
     @property
     def name(self) -> str:
@@ -53,6 +57,11 @@ class Group:
         values = self.attributes.get(attribute)
         return values[0] if values else default
 
+    def every(self, attribute: str) -> list[list[str]]:
+        """Values of each occurrence of an attribute."""
+        once = [self.attributes[attribute]] if attribute in self.attributes else []
+        return self.repeated.get(attribute, once)
+
     def groups(self, *kinds: str) -> Iterator[Group]:
         """Child groups of any of `kinds`, in file order."""
         return (Group.wrap(raw) for raw in self.children if raw[0] in kinds)
@@ -63,15 +72,12 @@ class Group:
 
 
 def read_groups(path: Path, store: Store | None = None) -> tuple[Group, str]:
-    """The `library` group of a Liberty file and the SHA-256 of the file.
+    """The `library` group of a Liberty file and the SHA-256 of its text, unpacked if the file is gzip.
 
     Raises:
         LibertyError: missing, empty, binary, cut short or malformed; names the file and the line.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LibertyError(f"cannot read the Liberty file {path}: {error.strerror}; give the path of one") from error
+    data = read_input(path, "Liberty file", LibertyError, limit_mib=_LIMIT_MIB)
     sha256 = hashlib.sha256(data).hexdigest()
     key = content_key("liberty", _FORMAT, sha256, importlib.metadata.version("liberty-parser"))
 
@@ -87,10 +93,6 @@ def read_groups(path: Path, store: Store | None = None) -> tuple[Group, str]:
 def _parse(path: Path, data: bytes) -> list[Any]:
     from liberty.parser import ExceptionWithLineNum, LibertyParser  # brings sympy, a second that most runs save
 
-    if not data.strip():
-        raise LibertyError(f"{path} is empty: fetch the Liberty file again")
-    if b"\0" in data:
-        raise LibertyError(f"{path} is a binary file, not Liberty text: give an uncompressed .lib file")
     try:
         tops = LibertyParser().read_liberty_chars(_Characters(data.decode("utf-8", errors="replace")))
     except ExceptionWithLineNum as error:
@@ -132,11 +134,14 @@ def _what(error: Exception) -> str:
 
 
 def _plain(group: Node) -> list[Any]:
-    attributes = {}
+    every: dict[str, list[list[str]]] = {}
     for attribute in group.attributes:
         value = attribute.value
-        attributes[attribute.name] = [_text(v) for v in (value if isinstance(value, list) else [value])]
-    return [group.group_name, [_text(a) for a in group.args], attributes, [_plain(g) for g in group.groups]]
+        every.setdefault(attribute.name, []).append([_text(v) for v in (value if isinstance(value, list) else [value])])
+    attributes = {name: values[-1] for name, values in every.items()}
+    repeated = {name: values for name, values in every.items() if len(values) > 1}
+    args, children = [_text(a) for a in group.args], [_plain(g) for g in group.groups]
+    return [group.group_name, args, attributes, children, repeated]
 
 
 def _text(value: Node) -> str:

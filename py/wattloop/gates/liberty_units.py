@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ _QUANTITY = re.compile(r"\s*([-+.\deE]*)\s*([kmunpfa]?)([a-z]*)\s*$", re.IGNOREC
 _SLEW = {"input_net_transition", "input_transition_time", "constrained_pin_transition"}
 _CLOCK_SLEW = {"related_pin_transition"}
 _LOAD = {"total_output_net_capacitance"}
+_TEMPLATES = ("lu_table_template", "power_lut_template")
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Context:
         time_ps, cap_ff, leakage_pw, energy_fj: our unit per library unit. The energy of `internal_power` is in
             capacitance unit times voltage unit squared.
         voltage_v: nominal supply.
-        templates: table templates by name.
+        templates: table templates by kind and name.
         defaults: the library's `default_*` attributes.
+        supplies_v: voltage of each supply of the `voltage_map`.
     """
 
     file: str
@@ -40,8 +42,9 @@ class Context:
     leakage_pw: float
     energy_fj: float
     voltage_v: float
-    templates: Mapping[str, Group]
+    templates: Mapping[tuple[str, str], Group]
     defaults: Mapping[str, str]
+    supplies_v: Mapping[str, float]
 
     def default(self, name: str) -> float:
         """Library-wide default, 0 where the file gives none."""
@@ -89,9 +92,16 @@ def context_of(library: Group, file: str) -> Context:
         leakage_pw=_unit(library.get("leakage_power_unit", "1nW"), "W", f"{file}: leakage_power_unit") * 1e12,
         energy_fj=farad * volt**2 * 1e15,
         voltage_v=_voltage(library, file) * volt,
-        templates={t.name: t for t in library.groups("lu_table_template", "power_lut_template")},
+        templates={(t.kind, t.name): t for t in library.groups(*_TEMPLATES)},
         defaults={k: v[0] for k, v in library.attributes.items() if k.startswith("default_") and v},
+        supplies_v={name: value * volt for name, value in _supplies(library, file)},
     )
+
+
+def _supplies(library: Group, file: str) -> Iterator[tuple[str, float]]:
+    for values in library.every("voltage_map"):
+        if len(values) == 2:
+            yield values[0], number(values[1], f"{file}: voltage_map {values[0]}")
 
 
 def _voltage(library: Group, file: str) -> float:
@@ -138,7 +148,9 @@ def _axes(context: Context, group: Group, where: str) -> list[tuple[str, Float]]
     """("slew" or "load", axis in our units), in the file's order."""
     if group.name in ("scalar", ""):
         return []
-    template = context.templates.get(group.name)
+    # The two kinds of templates have name spaces of their own.
+    kinds = _TEMPLATES[::-1] if "power" in group.kind else _TEMPLATES
+    template = next((context.templates[k, group.name] for k in kinds if (k, group.name) in context.templates), None)
     if template is None:
         raise LibertyError(f"{where}: the template {group.name!r} is not defined: correct the Liberty file")
     axes = []

@@ -6,12 +6,16 @@ None of them is part of this repository: each comes inside a package that the se
 from __future__ import annotations
 
 import importlib.metadata
+from collections import ChainMap
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from wattloop.errors import LibertyError
 from wattloop.gates.liberty import read_liberty
-from wattloop.gates.library import Library
+from wattloop.gates.library import CellType, Library
+from wattloop.store import content_key
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,30 @@ LIBRARIES: dict[str, Source] = {
         about="Oklahoma State University 180 nm library, typical, 1.8 V",
     ),
 }
+
+
+def resolve_all(names_or_paths: Sequence[str]) -> Library:
+    """Library of several names or files, for libraries that come in parts; a cell is taken from the first that has it.
+
+    Voltage and default slew are the first one's; every cell keeps the supply of its own file.
+
+    Raises:
+        LibertyError: as `resolve`, or nothing is named.
+    """
+    parts = [resolve(name) for name in names_or_paths]
+    if not parts:
+        raise LibertyError("no Liberty library is named: give one or several")
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    return Library(
+        name="+".join(part.name for part in parts),
+        path=", ".join(part.path for part in parts),
+        sha256=content_key("libraries", [part.sha256 for part in parts]),
+        voltage_v=first.voltage_v,
+        cells=ChainMap(*(cast("MutableMapping[str, CellType]", part.cells) for part in parts)),
+        default_slew_ps=first.default_slew_ps,
+    )
 
 
 def resolve(name_or_path: str) -> Library:

@@ -133,6 +133,7 @@ class Pin:
         power: its `internal_power` groups.
         timing: its `timing` groups.
         is_clock: the file calls it a clock.
+        voltage_v: the supply that it swings to; None for the library's.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Pin:
     power: tuple[PowerArc, ...]
     timing: tuple[TimingArc, ...]
     is_clock: bool = False
+    voltage_v: float | None = None
 
 
 @dataclass(frozen=True)
@@ -183,12 +185,14 @@ class CellType:
     Attributes:
         name: cell name.
         area_um2: area.
-        leakage_pw: `cell_leakage_power`.
+        leakage_pw: `cell_leakage_power`; 0 where the file gives none (of a cell without any figure, the library's
+            default).
         leakage_states: state-dependent leakage, in file order.
         inputs, outputs: signal pins by name.
         flop: its `ff` group, None for a combinational cell.
-        unsupported: why this cell cannot be used (latch, tri-state, ...), empty if it can; raised only on use.
+        unsupported: why this cell cannot be simulated (latch, tri-state, ...), empty if it can; raised only on use.
         power_pins: its supply pins.
+        unreadable: why its figures are not known either, empty if they are; then it has no pins here.
     """
 
     name: str
@@ -200,6 +204,7 @@ class CellType:
     flop: Flop | None
     unsupported: str = ""
     power_pins: tuple[str, ...] = ()
+    unreadable: str = ""
 
 
 @dataclass(frozen=True)

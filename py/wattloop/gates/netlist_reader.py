@@ -11,33 +11,39 @@ from wattloop.gates.netlist import Instance, Netlist
 from wattloop.gates.verilog_syntax import ONE, ZERO, Module, Placed, read_module
 
 
-def read_netlist(path: str | Path, library: Library, top: str | None = None) -> Netlist:
+def read_netlist(path: str | Path, library: Library, top: str | None = None, *, simulated: bool = True) -> Netlist:
     """Netlist of the module `top`, or of the file's only module.
+
+    Args:
+        path: the file, gzip or not.
+        library: its cells.
+        top: which module, of several.
+        simulated: refuse cells that the engines cannot simulate; what has an activity already needs their figures only.
 
     Raises:
         NetlistError: not structural Verilog; a cell or pin that the library does not have, or that the engines cannot
             use; a net that nothing or more than one thing drives; a combinational loop.
     """
-    module = read_module(Path(path), top)
+    module = read_module(Path(path), top, library.cells)
     for port, direction in module.directions.items():
         if direction == "inout":
             raise NetlistError(f"netlist {module.name}: port {port} is bidirectional, which wattloop does not simulate")
     for placed in module.instances:
-        _check(module, placed, library)
+        _check(module, placed, library, simulated=simulated)
     netlist = _Builder(module, library).netlist()
     _ = netlist.combinational  # a loop is an error of the file, so it is raised here
     return netlist
 
 
-def _check(module: Module, placed: Placed, library: Library) -> None:
+def _check(module: Module, placed: Placed, library: Library, *, simulated: bool) -> None:
     where = f"netlist {module.name}: instance {placed.name}"
     if placed.cell not in library.cells:
         raise NetlistError(
             f"{where} is of the unknown cell {placed.cell}: give the netlist's Liberty library (this is {library.name})"
         )
     cell = library.cells[placed.cell]
-    if cell.unsupported:
-        raise NetlistError(f"{where}: {cell.unsupported}")
+    if reason := cell.unsupported if simulated else cell.unreadable:
+        raise NetlistError(f"{where}: {reason}")
     for pin, bits in placed.pins.items():
         if pin not in {**cell.inputs, **cell.outputs} and pin not in cell.power_pins:
             raise NetlistError(f"{where}: cell {cell.name} has no pin {pin}; it has {', '.join(_signal_pins(cell))}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from pyverilog.vparser.lexer import VerilogLexer
 from pyverilog.vparser.parser import ParseError, VerilogParser
 
 from wattloop.errors import NetlistError
+from wattloop.gates.input_file import read_input
 
 _SIZED = re.compile(r"(\d+)'s?([bodh])([0-9a-fxz_]+)$", re.IGNORECASE)
+_LIMIT_MIB = 256
 _BASES = {"b": 2, "o": 8, "d": 10, "h": 16}
 
 Node = Any  # of pyverilog's syntax tree, which has no types
@@ -66,18 +68,13 @@ class Module:
     instances: list[Placed] = field(default_factory=list)
 
 
-def read_module(path: Path, top: str | None) -> Module:
-    """Module `top` of a Verilog file, or its only module.
+def read_module(path: Path, top: str | None, cells: Container[str] = ()) -> Module:
+    """Module `top` of a Verilog file, or its only one, with the modules that it places dissolved (but those of `cells`).
 
     Raises:
         NetlistError: unreadable, not structural Verilog, or no such module; names the file and what stands there.
     """
-    try:
-        text = path.read_text(errors="replace")
-    except OSError as error:
-        raise NetlistError(
-            f"cannot read the netlist {path}: {error.strerror}; give the path of a Verilog file"
-        ) from error
+    text = read_input(path, "netlist", NetlistError, kind="Verilog file", limit_mib=_LIMIT_MIB).decode(errors="replace")
     parser = _parser()
     parser.lexer.reset_lineno()
     try:
@@ -90,7 +87,52 @@ def read_module(path: Path, top: str | None) -> Module:
     if len(modules) != 1:
         names = ", ".join(m.name for m in found) or "none"
         raise NetlistError(f"{path}: expected one module{f' named {top}' if top else ''}; it holds: {names}")
-    return _Reader(modules[0]).module
+    return _flattened(_plain_name(modules[0].name), {n: d for d in found if (n := _plain_name(d.name)) not in cells})
+
+
+def _flattened(top: str, known: Mapping[str, Node]) -> Module:
+    """Module `top` with the modules that it places dissolved: names within an instance start with its name and `/`.
+
+    Raises:
+        NetlistError: a module that places itself, or a connection of another width than its port.
+    """
+    done: dict[str, Module] = {}
+
+    def dissolve(name: str, above: tuple[str, ...]) -> Module:
+        if name in above:
+            raise NetlistError(f"module {name} places itself: give a netlist of library cells")
+        if name not in done:
+            module = _Reader(known[name]).module
+            placed = [p for p in module.instances if p.cell in known]
+            module.instances[:] = [p for p in module.instances if p.cell not in known]
+            for instance in placed:
+                _dissolve_into(module, instance, dissolve(instance.cell, (*above, name)))
+            done[name] = module
+        return done[name]
+
+    return dissolve(top, ())
+
+
+def _dissolve_into(module: Module, placed: Placed, inner: Module) -> None:
+    def outside(bit: str) -> str:
+        return bit if bit in (ZERO, ONE) else f"{placed.name}/{bit}"
+
+    for name, bits in inner.widths.items():
+        module.widths[f"{placed.name}/{name}"] = [outside(bit) for bit in bits]
+    for port, bits in placed.pins.items():
+        inside = inner.widths.get(port, []) if port in inner.directions else []
+        if len(inside) != len(bits):
+            raise NetlistError(
+                f"netlist {module.name}: instance {placed.name} connects {len(bits)} bits to port {port} of module "
+                f"{placed.cell}, which has {len(inside)}: correct the netlist"
+            )
+        # bits of a connection stand most significant first, those of a name least significant first
+        module.assigns += zip(map(outside, reversed(inside)), bits, strict=True)
+    module.assigns += ((outside(left), outside(right)) for left, right in inner.assigns)
+    module.instances += (
+        Placed(outside(p.name), p.cell, {pin: [outside(bit) for bit in bits] for pin, bits in p.pins.items()})
+        for p in inner.instances
+    )
 
 
 def _plain_name(name: str) -> str:

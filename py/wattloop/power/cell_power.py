@@ -107,15 +107,18 @@ class CellPower:
     def leakage_pw(self, duty: Float) -> Float:
         """Leakage, shape (groups, instances): by state, the cell's own figure for the rest of the time.
 
-        Duties of the pins count as independent, so those of states that exclude each other may not add up to 1.
+        Duties of the pins count as independent, so those of states that exclude each other may not add up to 1. As in
+        the sign-off tool, groups without a state count only where no group has one, and then add to the cell's own
+        figure; states that leak nothing (of the ground pin, say) leave their time to that figure.
         """
         states = [(state, power) for state, power in self.leakage if state is not None]
         always = [power for state, power in self.leakage if state is None]
-        if always and not states:
-            return np.full((len(duty), len(self.members)), sum(always))
         leakage = np.full((len(duty), len(self.members)), self.cell.leakage_pw)
+        if not states:
+            return leakage + float(sum(always))
         for state, power in states:
-            leakage += self._probability(state, duty) * (power - self.cell.leakage_pw)
+            rest_pw = self.cell.leakage_pw if power > 0 else 0.0
+            leakage += self._probability(state, duty) * (power - rest_pw)
         return leakage
 
     def _duty(self, arc: _Arc, duty: Float) -> Float:
@@ -124,7 +127,20 @@ class CellPower:
         return self._probability(arc.duty, duty)
 
     def _probability(self, state: Duty, duty: Float) -> Float:
-        return state.probability([duty[:, self.nets[pin]] for pin in state.pins])
+        return state.probability([self._pin_duty(pin, duty) for pin in state.pins])
+
+    def _pin_duty(self, pin: str, duty: Float) -> Float:
+        """Share of the time at 1 of a pin (0 if it is open), or of an inner state: that of what is stored in it."""
+        if pin in self.nets:
+            return duty[:, self.nets[pin]]
+        flop = self.cell.flop
+        if flop is None or pin not in (flop.state, flop.state_n):
+            return np.zeros((len(duty), len(self.members)))
+        stored = Duty.of(flop.next_state)
+        if flop.state in stored.pins or flop.state_n in stored.pins:  # an enable: the state feeds itself
+            return np.full((len(duty), len(self.members)), 0.5)
+        high = self._probability(stored, duty)
+        return high if pin == flop.state else 1.0 - high
 
 
 def compile_cell(
@@ -140,7 +156,7 @@ def compile_cell(
         if pin in nets
     }
     driven = {
-        pin: tuple(_driven_arc(cell, cell.outputs[pin], arc, nets, conditions) for arc in cell.outputs[pin].power)
+        pin: tuple(_driven_arc(cell.outputs[pin], arc, nets, conditions) for arc in cell.outputs[pin].power)
         for pin in cell.outputs
         if pin in nets
     }
@@ -171,7 +187,7 @@ def _hidden_duty(cell: CellType, pin: Pin, arc: PowerArc) -> Duty | None:
     return Duty.of(arc.when)
 
 
-def _driven_arc(cell: CellType, pin: Pin, arc: PowerArc, nets: Mapping[str, Int], at: Conditions) -> _Arc:
+def _driven_arc(pin: Pin, arc: PowerArc, nets: Mapping[str, Int], at: Conditions) -> _Arc:
     load = at.load_ff[nets[pin.name]]
     related = arc.related_pin if arc.related_pin in nets else None
     positive = _is_positive_unate(pin, arc.related_pin)
@@ -186,8 +202,7 @@ def _driven_arc(cell: CellType, pin: Pin, arc: PowerArc, nets: Mapping[str, Int]
         return _Arc(related, Duty.of_difference(pin.function, related), 0.0, energy, arc.power_pin)
     if arc.when is not None:
         return _Arc(related, Duty.of(arc.when), 0.0, energy, arc.power_pin)
-    is_clock = cell.flop is not None and related == cell.flop.clock_pin
-    return _Arc(related, None, 1.0 if is_clock else 0.5, energy, arc.power_pin)
+    return _Arc(related, None, 0.5, energy, arc.power_pin)
 
 
 def _is_positive_unate(pin: Pin, related: str | None) -> bool:

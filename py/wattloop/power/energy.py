@@ -107,6 +107,8 @@ class EnergyModel:
                 toggles = toggles + activity.glitches[part]
             density, duty = toggles / activity.transitions, activity.high[part] / activity.transitions
             density[:, clocks], duty[:, clocks] = _CLOCK_DENSITY, _CLOCK_DUTY
+            for net, value in self.netlist.constants.items():
+                density[:, net], duty[:, net] = 0.0, value
             yield density, duty
 
     def _columns(self, density: Float, duty: Float) -> dict[str, Float]:
@@ -140,7 +142,15 @@ class EnergyModel:
     def _switching_fj(self) -> Float:
         """1/2 C V^2 of each net."""
         load_ff = net_loads_ff(self.netlist, self.load, self.context)
-        return np.asarray(0.5 * load_ff * self.netlist.library.voltage_v**2)
+        return np.asarray(0.5 * load_ff * self._voltages_v**2)
+
+    @cached_property
+    def _voltages_v(self) -> Float:
+        """Swing of each net: the supply of the pin that drives it, else the library's."""
+        voltages = np.full(len(self.netlist.nets), self.netlist.library.voltage_v)
+        for net, (k, pin) in self.netlist.drivers.items():
+            voltages[net] = self.netlist.cell(self.netlist.instances[k]).outputs[pin].voltage_v or voltages[net]
+        return voltages
 
     @cached_property
     def _port_switching_fj(self) -> Float:
