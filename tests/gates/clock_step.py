@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wattloop.gates.logic import evaluate
+from wattloop.gates.library import Flop
+from wattloop.gates.logic import Var, evaluate
 from wattloop.gates.netlist import Instance, Netlist
 from wattloop.gates.spec import MacSpec
 
@@ -15,10 +16,12 @@ def registers(spec: MacSpec) -> dict[str, int]:
 
 def step(netlist: Netlist, spec: MacSpec, inputs: Mapping[str, int]) -> dict[str, int]:
     """Output ports, registers after the step, and which register bits no asynchronous control holds at 0 or at 1."""
-    buses = {**netlist.inputs, **{name: netlist.bus(name, bits) for name, bits in registers(spec).items()}}
     values = dict(netlist.constants)
-    for name, nets in buses.items():
+    for name, nets in netlist.inputs.items():
         values |= {net: inputs.get(name, 0) >> k & 1 for k, net in enumerate(nets)}
+    for name, bits in registers(spec).items():
+        for k, net in enumerate(netlist.bus(name, bits)):
+            values |= _shown(netlist, net, inputs[name] >> k & 1)
     for instance in netlist.combinational:
         for pin, spec_of_pin in netlist.cell(instance).outputs.items():
             if pin in instance.pins and spec_of_pin.function is not None:
@@ -54,16 +57,37 @@ def _pins(netlist: Netlist, instance: Instance, values: Mapping[int, int]) -> di
     return {pin: values[net] for pin, net in instance.pins.items() if pin in netlist.cell(instance).inputs}
 
 
-def _flop(netlist: Netlist, net: int, values: Mapping[int, int]) -> tuple[int, int, int]:
-    """(next value, not held at 0, not held at 1) of the register bit at `net`, a flip-flop's uninverted output."""
-    instance = netlist.instances[netlist.drivers[net][0]]
+def _holder(netlist: Netlist, net: int) -> tuple[Instance, Flop, bool]:
+    """Flip-flop that holds the register bit at `net`, and whether it holds its complement."""
+    index, pin = netlist.drivers[net]
+    instance = netlist.instances[index]
     flop = netlist.cell(instance).flop
     assert flop is not None
-    pins = {**_pins(netlist, instance, values), flop.state: values[net], flop.state_n: 1 - values[net]}
+    return instance, flop, netlist.cell(instance).outputs[pin].function == Var(flop.state_n)
+
+
+def _shown(netlist: Netlist, net: int, bit: int) -> dict[int, int]:
+    """Nets at the outputs of the flip-flop while its register bit at `net` is `bit`."""
+    instance, flop, complement = _holder(netlist, net)
+    state = {flop.state: bit ^ complement, flop.state_n: 1 - (bit ^ complement)}
+    shown = {}
+    for pin, output in netlist.cell(instance).outputs.items():
+        if pin in instance.pins and output.function is not None:
+            shown[instance.pins[pin]] = evaluate(output.function, state, 1)
+    return shown
+
+
+def _flop(netlist: Netlist, net: int, values: Mapping[int, int]) -> tuple[int, int, int]:
+    """(next value, not held at 0, not held at 1) of the register bit at `net`."""
+    instance, flop, complement = _holder(netlist, net)
+    state = values[net] ^ complement
+    pins = {**_pins(netlist, instance, values), flop.state: state, flop.state_n: 1 - state}
     clear = flop.clear is not None and evaluate(flop.clear, pins, 1) == 1
     preset = flop.preset is not None and evaluate(flop.preset, pins, 1) == 1
     following = 0 if clear else 1 if preset else evaluate(flop.next_state, pins, 1)
-    return following, int(not clear), int(not preset)
+    if complement:
+        clear, preset = preset, clear
+    return following ^ complement, int(not clear), int(not preset)
 
 
 def _word(bits: list[int]) -> int:
