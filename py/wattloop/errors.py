@@ -41,6 +41,10 @@ class StimulusError(WattloopError):
     """A stimulus has the wrong signals, shape or range."""
 
 
+class ActivityFileError(WattloopError):
+    """A SAIF, VCD or FST file is malformed, or is not of this netlist: names what does not fit."""
+
+
 class AnnotationError(WattloopError):
     """Activity does not cover every net of the netlist."""
 

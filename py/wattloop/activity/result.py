@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,42 @@ import numpy.typing as npt
 from wattloop.errors import AnnotationError
 
 Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Toggles per clock cycle and share of the time at 1 of every net: what power is computed from.
+
+    Attributes:
+        nets: net names, in the order of the netlist.
+        annotated: indices of the nets that were measured or recorded.
+        density: toggles per clock cycle, glitches included, shape (groups, nets).
+        duty: share of the time at 1, likewise.
+        transitions: clock cycles behind one group, not always whole.
+    """
+
+    nets: tuple[str, ...]
+    annotated: tuple[int, ...]
+    density: npt.NDArray[np.float64]
+    duty: npt.NDArray[np.float64]
+    transitions: float
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return len(self.density)
+
+    def rates(self, groups: slice = slice(None)) -> Rates:
+        """Those of some groups."""
+        return replace(self, density=self.density[groups], duty=self.duty[groups])
+
+    def require_full(self, expected: Sequence[int]) -> None:
+        """Refuse partial annotation.
+
+        Raises:
+            AnnotationError: a net of `expected` was not measured; the message counts and names them.
+        """
+        _require_full(self.nets, self.annotated, expected)
 
 
 @dataclass(frozen=True)
@@ -41,8 +77,25 @@ class Activity:
         Raises:
             AnnotationError: a net of `expected` was not measured; the message counts and names them.
         """
-        missing = sorted(set(expected) - set(self.annotated))
-        if missing or not expected:
-            names = ", ".join(self.nets[i] for i in missing[:5])
-            done = len(set(expected)) - len(missing)
-            raise AnnotationError(f"activity covers {done} of {len(set(expected))} nets; missing: {names or 'all'}")
+        _require_full(self.nets, self.annotated, expected)
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return len(self.toggles)
+
+    def rates(self, groups: slice = slice(None)) -> Rates:
+        """Rates of some groups."""
+        toggles = self.toggles[groups]
+        if self.glitches is not None:
+            toggles = toggles + self.glitches[groups]
+        density, duty = toggles / self.transitions, self.high[groups] / self.transitions
+        return Rates(self.nets, self.annotated, density, duty, self.transitions)
+
+
+def _require_full(nets: Sequence[str], annotated: Sequence[int], expected: Sequence[int]) -> None:
+    missing = sorted(set(expected) - set(annotated))
+    if missing or not expected:
+        names = ", ".join(nets[i] for i in missing[:5])
+        done = len(set(expected)) - len(missing)
+        raise AnnotationError(f"activity covers {done} of {len(set(expected))} nets; missing: {names or 'all'}")

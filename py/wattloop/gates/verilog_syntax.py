@@ -69,7 +69,7 @@ class Module:
 
 
 def read_module(path: Path, top: str | None, cells: Container[str] = ()) -> Module:
-    """Module `top` of a Verilog file, or its only one, with the modules that it places dissolved (but those of `cells`).
+    """Module `top` of a Verilog file, or its only one; modules that it places are dissolved (but those of `cells`).
 
     Raises:
         NetlistError: unreadable, not structural Verilog, or no such module; names the file and what stands there.

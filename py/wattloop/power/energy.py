@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wattloop.activity.drive import switching_nets
-from wattloop.activity.result import Activity
+from wattloop.activity.result import Activity, Rates
 from wattloop.errors import AnnotationError
 from wattloop.gates.loads import neighbour_ports, net_loads_ff
 from wattloop.gates.netlist import Netlist
@@ -83,29 +83,26 @@ class EnergyModel:
         rows = zip(*(columns[name] for name in names), strict=True)
         return [EnergyBreakdown(*(float(v) * activity.transitions for v in row)) for row in rows]
 
-    def columns_fj(self, activity: Activity) -> dict[str, Float]:
+    def columns_fj(self, activity: Activity | Rates) -> dict[str, Float]:
         """Fields of `EnergyBreakdown` per cycle, each of shape (groups,)."""
         parts = [self._columns(density, duty) for density, duty in self._densities(activity)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def instances(self, activity: Activity) -> InstanceEnergy:
+    def instances(self, activity: Activity | Rates) -> InstanceEnergy:
         """Energy by instance per cycle, for comparison with a sign-off report."""
         parts = [self._instances(density, duty) for density, duty in self._densities(activity)]
         joined = (np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(InstanceEnergy))
         return InstanceEnergy(*joined)
 
-    def _densities(self, activity: Activity) -> Iterator[tuple[Float, Float]]:
+    def _densities(self, activity: Activity | Rates) -> Iterator[tuple[Float, Float]]:
         """Toggles per cycle and duty of every net, a few groups at a time, each of shape (groups, nets)."""
         if activity.nets != self.netlist.nets:
             raise AnnotationError(f"the activity is not of netlist {self.netlist.name}: measure that one")
         activity.require_full(switching_nets(self.netlist))
         clocks = list(self.netlist.clock_nets)
-        for first in range(0, len(activity.toggles), _GROUPS_AT_ONCE):
-            part = slice(first, first + _GROUPS_AT_ONCE)
-            toggles = activity.toggles[part]
-            if activity.glitches is not None:
-                toggles = toggles + activity.glitches[part]
-            density, duty = toggles / activity.transitions, activity.high[part] / activity.transitions
+        for first in range(0, activity.groups, _GROUPS_AT_ONCE):
+            part = activity.rates(slice(first, first + _GROUPS_AT_ONCE))
+            density, duty = part.density.copy(), part.duty.copy()
             density[:, clocks], duty[:, clocks] = _CLOCK_DENSITY, _CLOCK_DUTY
             for net, value in self.netlist.constants.items():
                 density[:, net], duty[:, net] = 0.0, value
