@@ -10,7 +10,20 @@ from typing import Annotated
 
 import typer
 
-from wattloop.cli import characterize, compress, demo, doctor, estimate, render, report, synth, train, verify
+from wattloop.cli import (
+    bench,
+    characterize,
+    compress,
+    demo,
+    doctor,
+    estimate,
+    power,
+    render,
+    report,
+    synth,
+    train,
+    verify,
+)
 from wattloop.errors import WattloopError
 
 app = typer.Typer(
@@ -22,9 +35,10 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 2 wrong input or missing tool (one line says which), 130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (demo, render, synth, characterize, train, estimate, compress, report, doctor):
+for _module in (demo, render, synth, characterize, train, estimate, compress, report, power, doctor):
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
-app.add_typer(verify.app, name="verify")
+for _group in (verify, bench):
+    app.add_typer(_group.app, name=_group.__name__.rpartition(".")[2])
 
 
 @app.callback()

@@ -45,7 +45,7 @@ def test_an_unknown_processor_is_an_error_of_the_compiler(tmp_path: Path) -> Non
 def test_a_library_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = sorted(library_functions(resolve("osu018")))[:2]
     first = kernels.load(few, Store(tmp_path))
-    kernels._load.cache_clear()  # as in a new process
+    kernels.forget()
     monkeypatch.setattr(kernels.tools, "run", lambda *_, **__: pytest.fail("compiled again"))
     again = kernels.load(reversed(few), Store(tmp_path))
     assert again.index == first.index

@@ -47,7 +47,7 @@ def test_every_lane_is_counted_once_whatever_the_shape(
     np.testing.assert_array_equal(found.high, high)
 
 
-def test_strided_and_transposed_arrays_are_read_where_they_lie(shared_folder: Path) -> None:
+def test_strided_and_transposed_arrays_are_read_as_they_are_indexed(shared_folder: Path) -> None:
     netlist = reference_mac(shared_folder, "nangate15-booth")
     rng = np.random.default_rng(3)
     plain = mac_stimulus((2, 7, 130), rng)

@@ -113,7 +113,9 @@ class Call:
         """Point to `stimulus`, whose signals feed the given input planes, and to its jobs."""
         signals = (_Signal * len(stimulus.signals))()
         for k, (name, values) in enumerate(stimulus.signals.items()):
-            whole = np.broadcast_to(values, stimulus.shape)
+            # The kernels read lanes that lie side by side ten times as fast as others.
+            packed = values if not values.ndim or values.strides[-1] == values.itemsize else values.copy(order="C")
+            whole = np.broadcast_to(packed, stimulus.shape)
             signals[k] = _Signal(
                 self._at(whole), *whole.strides, whole.itemsize, stimulus.widths[name], self._at(planes[name])
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -203,6 +203,17 @@ class Engine:
             raise StimulusError("there is no stimulus to measure")
         return totals, transitions
 
+    def _planes(self, stimulus: Stimulus, program: Program) -> dict[str, npt.NDArray[np.int32]]:
+        """Input planes of each signal, looked up once for all stimuli of the same signals."""
+        key = tuple(stimulus.widths.items()), tuple(program.plane.items())
+        if key not in self._planes_of:
+            self._planes_of[key] = planes_of(self.netlist, stimulus, program.plane)
+        return self._planes_of[key]
+
+    @cached_property
+    def _planes_of(self) -> dict[Hashable, dict[str, npt.NDArray[np.int32]]]:
+        return {}
+
     def _counts(
         self,
         stimulus: Stimulus,
@@ -216,7 +227,7 @@ class Engine:
         if program.moves:
             counts["moves"] = np.zeros((stimulus.groups, program.moves), np.int64)
         call = Call(program, probes)
-        call.drive(stimulus, planes_of(self.netlist, stimulus, program.plane), list(jobs(*stimulus.shape)))
+        call.drive(stimulus, self._planes(stimulus, program), list(jobs(*stimulus.shape)))
         call.results(**counts, **vectors)
         execute(self.kernels.run, call, self.threads)
         return counts

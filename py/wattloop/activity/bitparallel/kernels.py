@@ -31,11 +31,13 @@ class Kernels:
     Attributes:
         index: kernel number of each function.
         run: the entry point `run(Program *, Run *)`; it gives up Python's lock while it works.
+        peak: `peak(kind, rounds)` of `native/peak.h`.
         source: C source (a GPU backend would print the same functions over the same program).
     """
 
     index: Mapping[Function, int]
     run: ctypes._NamedFuncPointer
+    peak: ctypes._NamedFuncPointer
     source: str
 
 
@@ -69,8 +71,14 @@ def _load(functions: tuple[Function, ...], store: Store, target: str) -> Kernels
 
     library = ctypes.CDLL(str(store.entry("bitparallel", key, build) / "kernels.so"))
     library.run.restype = ctypes.c_int
+    library.peak.restype, library.peak.argtypes = ctypes.c_uint64, (ctypes.c_int, ctypes.c_int64)
     index = {function: len(_FIXED) + k for k, function in enumerate(functions)}
-    return Kernels(index, library.run, source)
+    return Kernels(index, library.run, library.peak, source)
+
+
+def forget() -> None:
+    """Forget the libraries that are loaded, as in a new process; what is compiled stays in the store."""
+    _load.cache_clear()
 
 
 def cpu_flags() -> str:
@@ -85,14 +93,17 @@ def cpu_flags() -> str:
 def generate(functions: tuple[Function, ...]) -> str:
     """C source of the library."""
     zero, timed, settled = ([f"{mode}_{name}" for name in _FIXED] for mode in ("zero", "timed", "settled"))
+    whole = ["zero_source_whole", *zero[1:]]
     lines = ['#include "cells.h"', "#define ZERO ((V){0})", ""]
     for k, function in enumerate(functions):
         lines += _kernel(k, function)
         zero.append(f"zero_{k}")
+        whole.append(f"zero_{k}_whole")
         timed.append(f"timed_{k}")
         settled.append(f"timed_{k}_settle")
     for kind, name, entries in (
         ("ZeroKernel", "zero_kernels", zero),
+        ("ZeroKernel", "whole_kernels", whole),
         ("TimedKernel", "timed_kernels", timed),
         ("TimedKernel", "settled_kernels", settled),
     ):

@@ -82,8 +82,13 @@ def _aligned(tile: PeStreams, mac: MacSpec, rows: int, cols: int) -> dict[str, I
 
 def _stimulus(mac: MacSpec, signals: Mapping[str, Int64], steps: int, lanes: int) -> Stimulus:
     held = {"rst_ni": np.ones(1, np.int64), "w_en_i": np.zeros(1, np.int64)}
-    narrow = {name: _narrow(values) for name, values in {**held, **signals}.items()}
+    narrow = {name: _narrow(_held(values)) for name, values in {**held, **signals}.items()}
     return Stimulus(narrow, mac_widths(mac), np.arange(steps) > 0, 1, steps, lanes)
+
+
+def _held(values: Int64) -> Int64:
+    """One step of `values` where all are the same: an engine need not read them again."""
+    return values[:, :1] if values.ndim == 3 and (values == values[:, :1]).all() else values
 
 
 def _narrow(values: Int64) -> Int64:
@@ -99,7 +104,7 @@ def shortened(stimulus: Stimulus, lanes: int) -> Stimulus:
     kept = min(lanes, stimulus.lanes)
     chosen = np.arange(kept) * stimulus.lanes // kept
     signals = {
-        name: values[..., chosen] if values.ndim == 3 and values.shape[2] > 1 else values
+        name: values[..., chosen].copy(order="C") if values.ndim == 3 and values.shape[2] > 1 else values
         for name, values in stimulus.signals.items()
     }
     return Stimulus(signals, stimulus.widths, stimulus.counted, stimulus.groups, stimulus.steps, kept)

@@ -1,6 +1,7 @@
 // One thread's share of a run: takes jobs until none is left.
 #pragma once
 #include "cells.h"
+#include "peak.h"
 
 typedef struct {
   int64_t timed;                // 0: zero delay
@@ -31,7 +32,16 @@ typedef struct {
 } Run;
 
 static void flush(const Job *j, int64_t nets, V *counts, int64_t *into) {
+  int together = 1;
+  for (int u = 1; u < COLUMNS; ++u) together &= j->group[u] == j->group[0];
   for (int64_t n = 0; n < nets; ++n) {
+    if (together) {
+      int64_t sum = 0;
+      for (int u = 0; u < COLUMNS; ++u) sum += (int64_t)counts[n][u];
+      if (sum) __atomic_fetch_add(&into[j->group[0] * nets + n], sum, __ATOMIC_RELAXED);
+      counts[n] = (V){0};
+      continue;
+    }
     for (int u = 0; u < COLUMNS; ++u)
       if (j->group[u] >= 0 && counts[n][u])
         __atomic_fetch_add(&into[j->group[u] * nets + n], (int64_t)counts[n][u], __ATOMIC_RELAXED);
@@ -60,7 +70,10 @@ static void zero_job(const Program *p, const Run *r, int64_t job, const Block *b
       pack(s, &place, step, before, b->slots + t, BLOCK);
     }
     const int32_t *code = p->code;
-    for (int64_t c = 0; c < p->cells; ++c) code = zero_kernels[*code](code, b);
+    V masked = {0};
+    for (int t = 0; t < BLOCK; ++t) masked |= ~mask[t];
+    const ZeroKernel *kernels = any(masked) ? zero_kernels : whole_kernels;
+    for (int64_t c = 0; c < p->cells; ++c) code = kernels[*code](code, b);
     if (r->probed)
       for (int t = 0; t < BLOCK && first + t < positions; ++t)
         copy_probes(p, r, r->probed_at[job] + first + t, b->slots + t, BLOCK);

@@ -56,6 +56,13 @@ static const Bytes EXCHANGED = {  // rows and columns of an 8x8 matrix of bytes
 static const Bytes REVERSED = {  // the bytes of each word
     7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8, 23, 22, 21, 20, 19, 18, 17, 16, 31, 30, 29, 28, 27, 26, 25, 24,
     39, 38, 37, 36, 35, 34, 33, 32, 47, 46, 45, 44, 43, 42, 41, 40, 55, 54, 53, 52, 51, 50, 49, 48, 63, 62, 61, 60, 59, 58, 57, 56};
+#define EIGHT(first, step) \
+  (first), (first) + (step), (first) + 2 * (step), (first) + 3 * (step), (first) + 4 * (step), (first) + 5 * (step), \
+      (first) + 6 * (step), (first) + 7 * (step)
+// The first byte of each of the values of 2, 4 or 8 bytes in two vectors, over and over.
+static const Bytes PAIRS = {EIGHT(0, 2), EIGHT(16, 2), EIGHT(32, 2), EIGHT(48, 2), EIGHT(64, 2), EIGHT(80, 2), EIGHT(96, 2), EIGHT(112, 2)};
+static const Bytes FOURS = {EIGHT(0, 4), EIGHT(32, 4), EIGHT(64, 4), EIGHT(96, 4), EIGHT(0, 4), EIGHT(32, 4), EIGHT(64, 4), EIGHT(96, 4)};
+static const Bytes EIGHTS = {EIGHT(0, 8), EIGHT(64, 8), EIGHT(0, 8), EIGHT(64, 8), EIGHT(0, 8), EIGHT(64, 8), EIGHT(0, 8), EIGHT(64, 8)};
 // clang-format on
 
 // Each of the eight words is an 8x8 matrix of bits: transposes them.

@@ -19,18 +19,17 @@ typedef const int32_t *(*ZeroKernel)(const int32_t *code, const Block *b);
 
 #define SLOT(i) (b->slots + (int64_t)code[i] * BLOCK)
 
-#define ZERO_KERNEL(name, fan_in, loads, function, store)                   \
+#define ZERO_LOOP(name, fan_in, loads, function, store, masked)             \
   static const int32_t *name(const int32_t *code, const Block *b) {         \
     const int32_t net = code[1];                                            \
     V *out = SLOT(2);                                                       \
     loads;                                                                  \
-    const V *const mask = b->mask;                                          \
     V last = b->last[net], toggles = {0}, high = {0};                       \
     UNROLL for (int t = 0; t < BLOCK; ++t) {                                \
       const V now = function;                                               \
       store;                                                                \
-      toggles += popcount((now ^ last) & mask[t]);                       \
-      high += popcount(now & mask[t]);                                   \
+      toggles += popcount(masked(now ^ last));                              \
+      high += popcount(masked(now));                                        \
       last = now;                                                           \
     }                                                                       \
     b->last[net] = last;                                                    \
@@ -38,6 +37,14 @@ typedef const int32_t *(*ZeroKernel)(const int32_t *code, const Block *b);
     b->high[net] += high;                                                   \
     return code + 3 + fan_in;                                               \
   }
+
+#define MASKED(x) ((x) & b->mask[t])
+#define WHOLE(x) (x)
+
+// Most blocks count every lane of every position: those need no mask.
+#define ZERO_KERNEL(name, fan_in, loads, function, store)                   \
+  ZERO_LOOP(name, fan_in, loads, function, store, MASKED)                   \
+  ZERO_LOOP(name##_whole, fan_in, loads, function, store, WHOLE)
 
 // An input: its slot is filled already, only its toggles are to be counted.
 ZERO_KERNEL(zero_source, 0, (void)0, out[t], (void)0)
