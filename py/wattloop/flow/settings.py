@@ -70,8 +70,11 @@ class TrainingSettings:
         qat: quantisation-aware training of the int8 network that follows.
     """
 
-    pretrain: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=8, augment=False))
-    qat: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=2, learning_rate=0.01, augment=False))
+    # They suit the default network on the default data set.
+    pretrain: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=20, batch_size=32, threads=1))
+    qat: TrainConfig = field(
+        default_factory=lambda: TrainConfig(epochs=4, batch_size=32, learning_rate=0.01, threads=1)
+    )
 
 
 @dataclass(frozen=True)
