@@ -164,12 +164,12 @@ class _Job:
         if _sha256(path) != summary["sha256"]:
             raise ValueError(f"{path} was changed after it was written")
         netlist = read_netlist(path, self._library, self._spec.module_name)
-        timing = critical_path(netlist, clock_ps=self._clock_ps, **JUDGED_BY)
+        timing = critical_path(netlist, clock_ps=self._clock_ps, load=JUDGED_BY["load"], context=JUDGED_BY["context"])
         return Synthesis(netlist, timing, str(summary["chosen"]), candidates, folder)
 
     def _judge(self, recipe: Recipe, folder: Path) -> Candidate:
         netlist = read_netlist(folder / f"{recipe.name}.v", self._library, self._spec.module_name)
-        report = critical_path(netlist, clock_ps=self._clock_ps, **JUDGED_BY)
+        report = critical_path(netlist, clock_ps=self._clock_ps, load=JUDGED_BY["load"], context=JUDGED_BY["context"])
         return Candidate(recipe.name, len(netlist.instances), netlist.area_um2, report.arrival_ps, report.setup_ps)
 
     def _copy_liberty(self, target: Path) -> None:
