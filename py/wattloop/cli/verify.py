@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wattloop.cli import output
+from wattloop.cli import output, verify_netlist, verify_power
 from wattloop.cli.options import Config, Json, Set, overrides
 from wattloop.cli.progress import ConsoleProgress
 
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Check what wattloop promises against independent simulators.")
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `activity` a subcommand while it is the only one."""
+app.command("power")(verify_power.command)
+app.command("netlist")(verify_netlist.command)
 
 
 @app.command("activity")

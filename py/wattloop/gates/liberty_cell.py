@@ -18,6 +18,8 @@ _DELAY_KINDS = {
 _CONSTRAINT_KINDS = {
     f"{check}_{edge}" for check in ("setup", "hold", "recovery", "removal") for edge in ("rising", "falling")
 }
+_LATCHES = ("latch", "latch_bank", "ff_bank", "statetable")
+_SEQUENTIAL = ("ff", *_LATCHES)
 _MAX_SENSE_INPUTS = 12  # unateness is read off the truth table; no cell of a real library has more inputs
 
 
@@ -46,7 +48,7 @@ def _unreadable(group: Group) -> str:
 
 
 def _unsupported(group: Group, outputs: Iterable[Pin]) -> str:
-    for kind in ("latch", "latch_bank", "ff_bank", "statetable", "lut"):
+    for kind in (*_LATCHES, "lut"):
         if group.first(kind) is not None:
             return f"cell {group.name} has a {kind} group, which wattloop does not simulate"
     if len(list(group.groups("ff"))) > 1:
@@ -78,6 +80,7 @@ def _read(context: Context, group: Group) -> CellType:
         outputs=outputs,
         flop=None if unsupported else _flop(group, where),
         unsupported=unsupported,
+        sequential=any(group.first(kind) is not None for kind in _SEQUENTIAL),
         power_pins=tuple(supplies),
     )
 

@@ -193,6 +193,7 @@ class CellType:
         unsupported: why this cell cannot be simulated (latch, tri-state, ...), empty if it can; raised only on use.
         power_pins: its supply pins.
         unreadable: why its figures are not known either, empty if they are; then it has no pins here.
+        sequential: it stores something: a flip-flop, a latch, a state table.
     """
 
     name: str
@@ -205,6 +206,7 @@ class CellType:
     unsupported: str = ""
     power_pins: tuple[str, ...] = ()
     unreadable: str = ""
+    sequential: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Capacitance that each net carries: the pins it drives, by a named convention (paper section 3; no wires)."""
+"""Capacitance that each net carries: the pins it drives, by a named convention (paper section 3)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ def neighbour_ports(netlist: Netlist) -> dict[str, str]:
     }
 
 
-def edge_loads_ff(netlist: Netlist, load: str = "typical", context: str = "alone") -> Mapping[str, Float]:
+def edge_loads_ff(
+    netlist: Netlist, load: str = "typical", context: str = "alone", wire_ff: float = 0.0
+) -> Mapping[str, Float]:
     """Load of each net while it rises and while it falls.
 
     Args:
         netlist: the netlist.
         load: "typical" (each pin's `capacitance`) or "signoff" (upper ends of the capacitance ranges, by edge).
         context: "alone" (output ports drive nothing) or "array" (they drive the neighbour's input ports).
+        wire_ff: wire capacitance of a net per cell pin that it drives.
 
     Returns:
         fF, shape (nets,), by "rise" and "fall".
@@ -55,6 +58,8 @@ def edge_loads_ff(netlist: Netlist, load: str = "typical", context: str = "alone
             typical, rise, fall = _caps(netlist.cell(netlist.instances[k]).inputs[pin])
             loads["rise"][net] += rise if load == "signoff" else typical
             loads["fall"][net] += fall if load == "signoff" else typical
+        for values in loads.values():
+            values[net] += wire_ff * len(sinks)
     if context == "array":
         for values in loads.values():
             pins = values.copy()  # read before any output port is added to, should a net be both
@@ -64,9 +69,9 @@ def edge_loads_ff(netlist: Netlist, load: str = "typical", context: str = "alone
     return loads
 
 
-def net_loads_ff(netlist: Netlist, load: str = "typical", context: str = "alone") -> Float:
+def net_loads_ff(netlist: Netlist, load: str = "typical", context: str = "alone", wire_ff: float = 0.0) -> Float:
     """Load of each net as switching energy counts it: the larger of the two edges' loads. Shape (nets,), fF."""
-    edges = edge_loads_ff(netlist, load, context)
+    edges = edge_loads_ff(netlist, load, context, wire_ff)
     return np.maximum(edges["rise"], edges["fall"])
 
 

@@ -70,7 +70,12 @@ _CLOCK = _Event(0.0, _CLOCK_SLEW_PS, "", "", None)
 
 
 def critical_path(
-    netlist: Netlist, *, clock_ps: float = 200.0, load: str = "typical", context: str | None = None
+    netlist: Netlist,
+    *,
+    clock_ps: float = 200.0,
+    load: str = "typical",
+    context: str | None = None,
+    wire_ff: float = 0.0,
 ) -> TimingReport:
     """Worst register-to-register path.
 
@@ -80,12 +85,13 @@ def critical_path(
         load: "typical" or "signoff" pin capacitances.
         context: "array" times input ports such as `a_i` and `p_i` as the neighbour's `a_o` and `p_o`, and loads those
             outputs with the neighbour's inputs; "alone" does neither. Not given: "array" where there are such ports.
+        wire_ff: wire capacitance of a net per cell pin that it drives.
 
     Raises:
         NetlistError: no register captures anything, or a cell has no delay tables.
     """
     context = context or ("array" if neighbour_ports(netlist) else "alone")
-    events = _propagate(netlist, load, context)
+    events = _propagate(netlist, load, context, wire_ff)
     ends = [end for instance in netlist.flops for end in _checks(netlist, instance, events)]
     if not ends:
         raise NetlistError(f"netlist {netlist.name} has no path that ends at a register: there is nothing to time")
@@ -103,13 +109,15 @@ def critical_path(
     )
 
 
-def net_slews_ps(netlist: Netlist, *, load: str = "typical", context: str | None = None) -> dict[str, list[float]]:
+def net_slews_ps(
+    netlist: Netlist, *, load: str = "typical", context: str | None = None, wire_ff: float = 0.0
+) -> dict[str, list[float]]:
     """Slowest slew of each net, by "rise" and "fall": through all arcs, those that input ports feed included.
 
     Input ports (but for a neighbour's) have the library's default slew, and so does what nothing drives.
     """
     context = context or ("array" if neighbour_ports(netlist) else "alone")
-    events = _propagate(netlist, load, context, ports=True)
+    events = _propagate(netlist, load, context, wire_ff, ports=True)
     unknown = netlist.library.default_slew_ps
     return {
         edge: [events[n, edge].slew_ps if (n, edge) in events else unknown for n in range(len(netlist.nets))]
@@ -117,9 +125,9 @@ def net_slews_ps(netlist: Netlist, *, load: str = "typical", context: str | None
     }
 
 
-def _propagate(netlist: Netlist, load: str, context: str, *, ports: bool = False) -> _Events:
+def _propagate(netlist: Netlist, load: str, context: str, wire_ff: float, *, ports: bool = False) -> _Events:
     """Events of every net, in topological order from the registers, and from the input ports if they have any."""
-    propagation = _Propagation(netlist, edge_loads_ff(netlist, load, context))
+    propagation = _Propagation(netlist, edge_loads_ff(netlist, load, context, wire_ff))
     if ports:
         propagation.enter_from_ports()
     for instance in netlist.flops:

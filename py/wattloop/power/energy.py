@@ -1,6 +1,6 @@
 """Energy of a netlist from its activity and its Liberty library, split by origin (paper section 3; fJ per cycle).
 
-Switching is 1/2 C V^2 per toggle, C being the pins that a net drives by a named convention (no wires). Internal,
+Switching is 1/2 C V^2 per toggle, C being the pins that a net drives by a named convention. Internal,
 hidden and state-dependent leakage power follow the definitions of the sign-off tool (`cell_power`).
 """
 
@@ -60,17 +60,22 @@ class EnergyModel:
         context: "array": outputs carry the neighbour's pins, and the nets of the other input ports and of the clock
             count, since something in the array drives them; "alone": as a sign-off report of one cell, where nets of
             input ports belong to nobody.
+        wire_ff: wire capacitance of a net per cell pin that it drives.
+        ideal_clock: nets of the clock network, where every edge is sharp; None for those at the flip-flops' clock pins.
     """
 
     netlist: Netlist
     clock_ps: float = 200.0
     load: str = "typical"
     context: str = "array"
+    wire_ff: float = 0.0
+    ideal_clock: frozenset[int] | None = None
 
     @property
     def convention(self) -> str:
         """How energies are counted, in one line for results."""
-        return f"{self.load} pin loads, {self.context} context, no wires, {self.netlist.library.voltage_v:g} V"
+        wires = f"wires {self.wire_ff:g} fF a fan-out" if self.wire_ff else "no wires"
+        return f"{self.load} pin loads, {self.context} context, {wires}, {self.netlist.library.voltage_v:g} V"
 
     def breakdown(self, activity: Activity) -> list[EnergyBreakdown]:
         """Energy of each group, fJ summed over its counted transitions; a transition is one cycle of one lane.
@@ -90,7 +95,7 @@ class EnergyModel:
 
     def instances(self, activity: Activity | Rates) -> InstanceEnergy:
         """Energy by instance per cycle, for comparison with a sign-off report."""
-        parts = [self._instances(density, duty) for density, duty in self._densities(activity)]
+        parts = [self.instances_at(density, duty) for density, duty in self._densities(activity)]
         joined = (np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(InstanceEnergy))
         return InstanceEnergy(*joined)
 
@@ -109,7 +114,7 @@ class EnergyModel:
             yield density, duty
 
     def _columns(self, density: Float, duty: Float) -> dict[str, Float]:
-        cells = self._instances(density, duty)
+        cells = self.instances_at(density, duty)
         flops = self._is_flop
         ports = density @ self._port_switching_fj
         return {
@@ -120,7 +125,13 @@ class EnergyModel:
             "leakage_fj": cells.leakage_fj.sum(1),
         }
 
-    def _instances(self, density: Float, duty: Float) -> InstanceEnergy:
+    def instances_at(self, density: Float, duty: Float) -> InstanceEnergy:
+        """Energy by instance per cycle at given rates of every net, clocks and constants included.
+
+        Args:
+            density: toggles per cycle, shape (groups, nets).
+            duty: share of the time at 1, likewise.
+        """
         shape = (len(density), len(self.netlist.instances))
         internal, clock, switching, leakage = (np.zeros(shape) for _ in range(4))
         for group in self._cells:
@@ -138,7 +149,7 @@ class EnergyModel:
     @cached_property
     def _switching_fj(self) -> Float:
         """1/2 C V^2 of each net."""
-        load_ff = net_loads_ff(self.netlist, self.load, self.context)
+        load_ff = net_loads_ff(self.netlist, self.load, self.context, self.wire_ff)
         return np.asarray(0.5 * load_ff * self._voltages_v**2)
 
     @cached_property
@@ -177,9 +188,11 @@ class EnergyModel:
 
     @cached_property
     def _cells(self) -> tuple[CellPower, ...]:
-        slews = net_slews_ps(self.netlist, load=self.load, context=self.context)
-        loads_ff = net_loads_ff(self.netlist, self.load, self.context)
+        slews = net_slews_ps(self.netlist, load=self.load, context=self.context, wire_ff=self.wire_ff)
+        loads_ff = net_loads_ff(self.netlist, self.load, self.context, self.wire_ff)
         conditions = Conditions({edge: np.asarray(values) for edge, values in slews.items()}, loads_ff)
+        for slew_ps in conditions.slew_ps.values():
+            slew_ps[list(self.netlist.clock_nets if self.ideal_clock is None else self.ideal_clock)] = 0.0
         members: dict[tuple[str, tuple[str, ...]], list[int]] = {}
         for k, instance in enumerate(self.netlist.instances):
             members.setdefault((instance.cell, tuple(sorted(instance.pins))), []).append(k)
