@@ -87,16 +87,16 @@ NETS = ("clk_i", "a_i", "p_i", "n", "y", "q")
 CLK, A, P, N, Y, Q = range(6)
 
 
-def library(folder: Path) -> Library:
+def library(folder: Path, text: str = LIBRARY) -> Library:
     path = folder / "tiny.lib"
-    path.write_text(re.sub(r"TIMING\((.*)\)", lambda call: _TIMING.format(*re.findall(r'"(\w+)"', call[1])), LIBRARY))
+    path.write_text(re.sub(r"TIMING\((.*)\)", lambda call: _TIMING.format(*re.findall(r'"(\w+)"', call[1])), text))
     return read_liberty(path)
 
 
-def netlist(folder: Path) -> Netlist:
+def netlist(folder: Path, text: str = LIBRARY) -> Netlist:
     return Netlist(
         name="tiny",
-        library=library(folder),
+        library=library(folder, text),
         nets=NETS,
         aliases={name: net for net, name in enumerate(NETS)},
         inputs={"clk_i": (CLK,), "a_i": (A,), "p_i": (P,)},

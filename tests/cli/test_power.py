@@ -1,0 +1,127 @@
+"""`wattloop power`, `verify power` and `verify netlist`, run as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Wattloop
+
+CASE = "nangate45-booth"
+KEYS = ("total", "internal", "switching", "leakage", "worst_instance", "arrival")
+BOUNDS = dict(zip(KEYS, (0.005, 0.01, 0.01, 0.01, 0.02, 0.005), strict=True))
+
+
+@pytest.fixture
+def case(shared_folder: Path) -> Path:
+    return shared_folder / "oracle" / CASE
+
+
+def options(case: Path, **changed: str | Path) -> list[str | Path]:
+    chosen: dict[str, str | Path] = {
+        "netlist": case / "netlist.v",
+        "top": "mac",
+        "liberty": "nangate45",
+        "saif": case / "activity.saif.gz",
+        "scope": "tb/m",
+        "clock": "clk=1000ps",
+    }
+    return [part for name, value in (chosen | changed).items() for part in (f"--{name}", value)]
+
+
+def test_power_has_the_shape_and_the_watts_of_a_sign_off_report(case: Path, wattloop: Wattloop) -> None:
+    done = wattloop("power", *options(case), "--json")
+    assert done.returncode == 0, done.stderr
+    ours, theirs = json.loads(done.stdout), json.loads((case / "opensta.json").read_text())
+    for name in ("clock_period_ps", "annotated_pins", "unannotated_pins"):
+        assert ours[name] == theirs[name]
+    assert ours["groups"].keys() == theirs["groups"].keys()
+    for group, watts in theirs["groups"].items():
+        assert ours["groups"][group] == pytest.approx(watts, rel=1e-5)
+    assert ours["instances_w"].keys() == theirs["instances_w"].keys()
+    assert ours["instances_w"].pop("columns") == theirs["instances_w"].pop("columns")
+    for name, row in theirs["instances_w"].items():
+        assert ours["instances_w"][name] == pytest.approx(row, rel=1e-5)
+    assert ours["critical_path_arrival"]["value"] == pytest.approx(1e3 * theirs["critical_path_arrival"]["value"])
+    assert "signoff pin loads" in ours["convention"]
+
+
+def test_people_get_tables_with_the_convention_and_the_coverage(case: Path, wattloop: Wattloop) -> None:
+    done = wattloop("power", *options(case, load="typical"), "--wire-ff", "0.5")
+    assert done.returncode == 0, done.stderr
+    assert "typical pin loads, alone context, wires 0.5 fF a fan-out, 1.1 V" in " ".join(done.stdout.split())
+    assert "1763 of 1763 pins annotated" in done.stdout
+
+
+def test_pins_whose_activity_is_missing_are_told(case: Path, wattloop: Wattloop, tmp_path: Path) -> None:
+    text = "(SAIFILE (TIMESCALE 1 ps) (DURATION 1000) (INSTANCE m (NET (rst_n (T0 0) (T1 1000) (TC 0)))))"
+    (tmp_path / "reset.saif").write_text(text)
+    done = wattloop("power", *options(case, saif="reset.saif", scope="m"), "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["annotated_pins"] == 39  # the port and 38 flip-flops
+    assert "activity of 1724 pins is estimated" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"netlist": "none.v"}, "cannot read the netlist none.v"),
+        ({"liberty": "nangate46"}, "no Liberty library 'nangate46'"),
+        ({"liberty": "osu018"}, "is of the unknown cell"),
+        ({"saif": "none.saif"}, "cannot read the SAIF file none.saif"),
+        ({"scope": "tb"}, "names no net of netlist mac in this scope"),
+        ({"scope": "tb/x"}, "has no scope 'tb/x'; it has tb, tb/m"),
+        ({"clock": "clk=soon"}, "write it as clk=1000ps"),
+        ({"clock": "w_i=1ns"}, "has no clock port 'w_i' of one bit"),
+        ({"top": "mcu"}, "expected one module named mcu; it holds: mac"),
+        ({"load": "heavy"}, "'heavy' is not a load convention"),
+        ({"wire-ff": "-1"}, "wire_ff = -1.0 is illegal"),
+        ({"waves": "a.vcd"}, "either --saif or --waves"),
+    ],
+)
+def test_wrong_input_is_told_in_one_line(
+    case: Path, refused_here: Callable[..., str], changed: dict[str, str], message: str
+) -> None:
+    assert message in refused_here("power", *options(case, **changed))
+
+
+def test_every_reference_report_is_met(shared_folder: Path, wattloop: Wattloop) -> None:
+    done = wattloop("verify", "power", "--oracle", shared_folder / "oracle", "--json")
+    assert done.returncode == 0, done.stderr
+    cases = json.loads(done.stdout)["cases"]
+    assert len(cases) == 6
+    for found in cases:
+        assert list(found) == ["case", *(f"{name}_error" for name in KEYS), "coverage"]
+        assert found["coverage"] == 1
+        assert all(0 <= found[f"{name}_error"] <= bound for name, bound in BOUNDS.items()), found
+
+
+def test_a_report_that_is_not_met_fails(case: Path, wattloop: Wattloop, tmp_path: Path) -> None:
+    shutil.copytree(case, tmp_path / "oracle" / CASE, copy_function=shutil.copyfile)
+    path = tmp_path / "oracle" / CASE / "opensta.json"
+    report = json.loads(path.read_text())
+    report["groups"]["total"]["switching_w"] *= 1.011
+    path.write_text(json.dumps(report))
+    done = wattloop("verify", "power", "--oracle", "oracle", "--liberty", f"other={case}")
+    assert done.returncode == 1, done.stderr
+    assert "0 of 1 cases within the bounds" in done.stdout
+
+
+def test_without_reports_it_says_what_it_needs(refused_here: Callable[..., str]) -> None:
+    assert "give a folder (--oracle) with one folder a case" in refused_here("verify", "power")
+    assert "write it as name=file" in refused_here("verify", "power", "--liberty", "sky130")
+
+
+def test_a_netlist_is_proved_and_a_foreign_one_is_refused(
+    case: Path, wattloop: Wattloop, refused_here: Callable[..., str]
+) -> None:
+    done = wattloop("verify", "netlist", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["passed"], found["verdict"], found["register_bits"]) == (True, "proved", 38)
+    foreign = ("--library", "nangate45", "--netlist", case / "netlist.v")
+    assert "expected one module named mac_w8a8p22" in refused_here("verify", "netlist", *foreign)
