@@ -80,6 +80,13 @@ def test_somebodys_files_are_not_replaced(tmp_path: Path, name: str) -> None:
     assert (tmp_path / "notes" / "file.txt").read_text() == "precious"
 
 
+def test_a_device_is_left_where_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StorageError, match="something else than a run"):
+        make_run(tmp_path / "pipe")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_a_file_where_a_folder_should_be_is_refused_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (

@@ -98,7 +98,7 @@ def versions() -> dict[str, str]:
 def _require_ours(out: Path) -> None:
     with store.storage_errors(out):
         strangers = out.is_dir() and any(out.iterdir()) and not (out / PROVENANCE).is_file()
-    if strangers or out.is_file():
+    if strangers or (out.exists() and not out.is_dir()):  # a device would be renamed away
         raise StorageError(f"{out} holds something else than a run; choose another folder with --out")
 
 
