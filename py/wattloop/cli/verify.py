@@ -64,6 +64,33 @@ def activity(
         raise typer.Exit(1)
 
 
+@app.command("grid")
+def grid(
+    config: Config = None,
+    assignments: Set = None,
+    step: Annotated[
+        list[float] | None,
+        typer.Option("--step", help="Grid of the delays in ps; may be given several times.", show_default=False),
+    ] = None,
+    pairs: Annotated[int, typer.Option("--pairs", help="Transitions of each weight.")] = 200,
+    sdf: Annotated[bool, typer.Option("--sdf/--no-sdf", help="Icarus with OpenSTA's delays by pin and edge.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Show how glitch energy and the ranking of weights move with the grid of the delays (docs/activity.md).
+
+    Example: wattloop verify grid --step 0.5 --step 1 --pairs 50 --no-sdf
+    """
+    from wattloop.flow.grid_study import study_grid
+    from wattloop.flow.settings import load
+
+    steps = tuple(step or (0.1, 0.25, 0.5, 1.0, 2.0, 4.0))
+    points = study_grid(load(config, overrides(assignments)), steps, pairs, sdf=sdf, progress=ConsoleProgress())
+    if as_json:
+        output.print_json(points)
+    else:
+        output.print_table("Grid of the delays", tuple(vars(points[0])), (tuple(vars(p).values()) for p in points))
+
+
 def _row(check: Check) -> dict[str, object]:
     names = ("netlist", "fact", "oracle", "vectors", "transitions", "numbers", "total", "difference")
     return {name: getattr(check, name) for name in names} | {"passed": "passed" if check.passed else "FAILED"}

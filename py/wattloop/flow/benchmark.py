@@ -73,7 +73,8 @@ def bench_activity(
     random = random_vectors(settings.hardware.array.mac, steps + 1, size.lanes)
     bench = _Bench(netlist, real, random, size, store)
     found: Numbers = {"netlist": netlist.name, "library": netlist.library.name, "nets": len(netlist.nets)}
-    found |= {"real_vectors": name, "vectors": real.transitions, "delay_step_ps": size.delay_step_ps} | machine()
+    found |= {"real_vectors": name, "vectors": real.transitions, "delay_step_ps": size.delay_step_ps}
+    found |= machine()
     for title, part in bench.parts():
         with progress.step(title):
             found |= part()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,24 @@ class IcarusResult:
     seconds: float
 
 
-def simulate(
+@dataclass(frozen=True)
+class Cells:
+    """Verilog in place of the gates' processes: cells that bring their own delays.
+
+    Attributes:
+        lines: instances in the module of the testbench, and what annotates them.
+        models: modules that they need.
+        sources_ps: when each source net switches.
+        options: of the compiler.
+    """
+
+    lines: tuple[str, ...]
+    models: str
+    sources_ps: Mapping[int, float]
+    options: tuple[str, ...] = ()
+
+
+def simulate(  # noqa: PLR0913 - what is simulated, and how Icarus is told so
     netlist: Netlist,
     circuit: Circuit,
     steps: Steps,
@@ -51,6 +68,7 @@ def simulate(
     inertial: bool = True,
     one_assign: bool = False,
     counting: bool = True,
+    cells: Cells | None = None,
 ) -> IcarusResult:
     """Run `stimulus` through Icarus, one lane after the other.
 
@@ -63,15 +81,17 @@ def simulate(
         inertial: inertial delays, else transport.
         one_assign: write each inertial gate as one `assign #d` (quicker; see above).
         counting: count changes; without, they read 0.
+        cells: Verilog in place of the gates; `steps` then only tells when everything has settled.
     """
     plane = {net: k for k, net in enumerate(circuit.sources)}
     bits = source_bits(stimulus, planes_of(netlist, stimulus, plane), len(plane))
     vectors = bits.shape[0]
     lines = ["".join(map(str, row[::-1])) for row in bits]
     (folder / "stimulus.txt").write_text("\n".join(lines) + "\n")
-    source = testbench(circuit, steps, stimulus, vectors, inertial=inertial, one_assign=one_assign, counting=counting)
-    (folder / "oracle.v").write_text(source)
-    tools.run("iverilog", ["-g2005", "-o", "oracle.vvp", "oracle.v"], cwd=folder)
+    form = _Form(inertial, one_assign, cells)
+    (folder / "oracle.v").write_text(testbench(circuit, steps, stimulus, vectors, form, counting=counting))
+    options = () if cells is None else cells.options
+    tools.run("iverilog", ["-g2005", *options, "-o", "oracle.vvp", "oracle.v"], cwd=folder)
     start = time.perf_counter()
     tools.run("vvp", ["-n", "oracle.vvp"], cwd=folder)
     seconds = time.perf_counter() - start
@@ -92,31 +112,34 @@ def source_bits(stimulus: Stimulus, planes: dict[str, npt.NDArray[np.int32]], wi
     return found.reshape(-1, width)
 
 
+@dataclass(frozen=True)
+class _Form:
+    """How gates are written; see `simulate`."""
+
+    inertial: bool
+    one_assign: bool
+    cells: Cells | None
+
+
 def testbench(
-    circuit: Circuit,
-    steps: Steps,
-    stimulus: Stimulus,
-    vectors: int,
-    *,
-    inertial: bool,
-    one_assign: bool,
-    counting: bool = True,
+    circuit: Circuit, steps: Steps, stimulus: Stimulus, vectors: int, form: _Form, *, counting: bool = True
 ) -> str:
     """Verilog of the oracle."""
-    text = "\n".join(_lines(circuit, steps, stimulus, vectors, inertial, one_assign)) + "\n"
+    text = "\n".join(_lines(circuit, steps, stimulus, vectors, form)) + "\n"
+    if form.cells is not None:
+        text += form.cells.models
     return text if counting else _COUNTER.sub(r"\1", text)
 
 
 _COUNTER = re.compile(r"(  integer c\d+ = 0;) always.*")
 
 
-def _lines(
-    circuit: Circuit, steps: Steps, stimulus: Stimulus, vectors: int, inertial: bool, one_assign: bool
-) -> Iterator[str]:
+def _lines(circuit: Circuit, steps: Steps, stimulus: Stimulus, vectors: int, form: _Form) -> Iterator[str]:
+    inertial = form.inertial
     nets = [*circuit.sources, *(gate.output for gate in circuit.gates)]
     period = _horizon(circuit, steps) + 2
     counted = "".join("1" if c else "0" for c in reversed(stimulus.counted.tolist()))
-    yield "`timescale 1ps/1ps"
+    yield f"`timescale 1ps/{'1ps' if form.cells is None else '1fs'}"
     yield "module oracle;"
     yield f"  reg [{len(circuit.sources) - 1}:0] stimulus [0:{vectors - 1}], now;"
     yield f"  reg [{stimulus.steps - 1}:0] counted = {stimulus.steps}'b{counted};"
@@ -124,9 +147,12 @@ def _lines(
     for net, value in circuit.constants.items():
         yield f"  wire n{net} = 1'b{value};"
     for net in circuit.sources:
-        yield from _source(net, steps.sources[net], inertial)
-    for gate in circuit.gates:
-        yield from _gate(gate, steps.gates[gate.output], inertial, one_assign)
+        yield from _source(net, (form.cells.sources_ps if form.cells else steps.sources)[net], inertial)
+    if form.cells is not None:
+        yield from form.cells.lines
+    else:
+        for gate in circuit.gates:
+            yield from _gate(gate, steps.gates[gate.output], inertial, form.one_assign)
     for net in nets:
         yield f"  integer c{net} = 0; always @(n{net}) if (counting) c{net} = c{net} + 1;"
     for net in circuit.ends:
@@ -152,8 +178,8 @@ def _lines(
     yield "endmodule"
 
 
-def _source(net: int, delay: int, inertial: bool) -> Iterator[str]:
-    yield f"  reg s{net}; wire n{net}; assign #{delay} n{net} = s{net};" if inertial else f"  reg n{net};"
+def _source(net: int, delay: float, inertial: bool) -> Iterator[str]:
+    yield f"  reg s{net}; wire n{net}; assign #({delay:g}) n{net} = s{net};" if inertial else f"  reg n{net};"
 
 
 def _gate(gate: Gate, delay: int, inertial: bool, one_assign: bool) -> Iterator[str]:
