@@ -104,6 +104,8 @@ def started(tiny: Path, tmp_path: Path, cache: Path) -> Started:
             stdout=subprocess.DEVNULL,
             env={**os.environ, "WATTLOOP_CACHE": str(cache)},
             text=True,
+            # A shell starts its background jobs with interrupts ignored, and a program inherits that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert process.stderr is not None
         assert any(until in line for line in process.stderr), f"it never said {until!r}"
