@@ -99,13 +99,21 @@ def started(tiny: Path, tmp_path: Path, cache: Path) -> Started:
     def start(until: str) -> subprocess.Popen[str]:
         program = Path(sys.executable).parent / "wattloop"
         process = subprocess.Popen(
-            [str(program), "compress", "--config", str(tiny), "--out", str(tmp_path / "runs" / "a")],
+            # A shell starts its background jobs with interrupts ignored, and a program inherits that.
+            [
+                "env",
+                "--default-signal=INT",
+                str(program),
+                "compress",
+                "--config",
+                str(tiny),
+                "--out",
+                str(tmp_path / "runs" / "a"),
+            ],
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env={**os.environ, "WATTLOOP_CACHE": str(cache)},
             text=True,
-            # A shell starts its background jobs with interrupts ignored, and a program inherits that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert process.stderr is not None
         assert any(until in line for line in process.stderr), f"it never said {until!r}"
