@@ -40,7 +40,6 @@ class Scope:
         transitions: random ones, and as many real ones, of each MAC without delay.
         timed: likewise with delays, where Icarus takes a lane at a time.
         netlists: random netlists.
-        steps_ps: grid of the delays by library, about a tenth of a gate's delay; others take 1 ps.
     """
 
     libraries: tuple[str, ...] = ("nangate15", "nangate45", "osu018")
@@ -48,7 +47,6 @@ class Scope:
     transitions: int = 20_000
     timed: int = 1_000
     netlists: int = 40
-    steps_ps: tuple[tuple[str, float], ...] = (("nangate45", 5.0), ("osu018", 10.0))
 
     def __post_init__(self) -> None:
         for name in ("transitions", "timed", "netlists"):
@@ -101,7 +99,7 @@ def verify_activity(
                 cell = replace(mac, multiplier=cast(Multiplier, multiplier))
                 netlist = synthesize(cell, resolve(library), clock_ps=settings.hardware.clock_ps, store=store)
                 cases = [Case(name, "random", netlist, random), Case(name, "real", netlist, vectors)]
-                for done, check in enumerate(_mac_checks(cases, cell, chosen, dict(chosen.steps_ps).get(library, 1.0))):
+                for done, check in enumerate(_mac_checks(cases, cell, chosen)):
                     checks.append(check)
                     step(done + 1, _MAC_CHECKS)
     with progress.step(f"checking {chosen.netlists} random netlists"):
@@ -112,9 +110,9 @@ def verify_activity(
 _MAC_CHECKS = 14
 
 
-def _mac_checks(cases: Sequence[Case], mac: MacSpec, scope: Scope, step_ps: float) -> Iterator[Check]:
+def _mac_checks(cases: Sequence[Case], mac: MacSpec, scope: Scope) -> Iterator[Check]:
     settled = Engine(cases[0].netlist)
-    timed = [Engine(cases[0].netlist, Timing(step_ps, inertial)) for inertial in (True, False)]
+    timed = [Engine(cases[0].netlist, Timing(inertial=inertial)) for inertial in (True, False)]
     for case in cases:
         yield golden_outputs(case, settled, mac)
         for simulator in ("icarus", "verilator"):

@@ -12,8 +12,8 @@ from wattloop.activity.stimulus import Stimulus
 from wattloop.gates.netlist import Netlist
 
 _REMEMBERED = 8
-# What the registry's names mean; 1 ps is the grid that docs/activity.md chooses.
-_TIMING = {"bitparallel": None, "bitparallel-timed": Timing(delay_step_ps=1.0)}
+# What the registry's names mean.
+_TIMING = {"bitparallel": None, "bitparallel-timed": Timing()}
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def timed_changes(case: Case, engine: Engine) -> tuple[Check, Check]:
     found = engine.measure([case.stimulus])
     changes = found.toggles if found.glitches is None else found.toggles + found.glitches
     kind = "inertial" if inertial else "transport"
-    step = engine.timing.delay_step_ps
+    step = engine.steps.step_ps
     settling = engine.settling_steps(case.stimulus).astype(np.int64)
     return (
         case.check(

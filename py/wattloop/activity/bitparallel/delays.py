@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Literal
 
 from wattloop.activity.bitparallel.circuit import Circuit
@@ -83,22 +84,42 @@ def liberty_delays(
     return Delays(gates, _source_delays(netlist, circuit, launch))
 
 
-def quantise(delays: Delays, step_ps: float, use: Use = "activity") -> Steps:
-    """`delays` on a grid of `step_ps`: the mean of each gate's arcs to the nearest step, or the maximum rounded up.
+def usual_step_ps(delays: Delays) -> float:
+    """The grid that docs/activity.md chooses: 1, 2 or 5 times 10^n, at most a sixth of the median delay.
+
+    >>> usual_step_ps(Delays({1: {("A", "rise"): 3.0, ("A", "fall"): 5.0}}, {}))
+    0.5
+    """
+    means = [sum(arcs.values()) / len(arcs) for arcs in delays.gates.values() if arcs]
+    most = median(means) / 6 if means else 0.0
+    if most <= 0:
+        return 1.0
+    decade = 10.0 ** math.floor(math.log10(most))
+    return max(decade * digit for digit in (1, 2, 5) if decade * digit <= most * (1 + 1e-9))
+
+
+def quantise(delays: Delays, step_ps: float | None = None, use: Use = "activity") -> Steps:
+    """`delays` on a grid: the mean of each gate's arcs to the nearest step, or the maximum rounded up.
+
+    Args:
+        delays: by pin and edge.
+        step_ps: the grid; None for `usual_step_ps`.
+        use: what the delays are for.
 
     Raises:
         ConfigError: the step is not a positive number.
     """
-    if not (step_ps > 0 and math.isfinite(step_ps)):
-        raise ConfigError(f"delay_step_ps = {step_ps} is illegal; legal: a positive number of ps")
+    grid = usual_step_ps(delays) if step_ps is None else step_ps
+    if not (grid > 0 and math.isfinite(grid)):
+        raise ConfigError(f"delay_step_ps = {grid} is illegal; legal: a positive number of ps")
 
     def steps(values: list[float]) -> int:
         if use == "timing":
-            return math.ceil(max(values) / step_ps - 1e-9)
-        return math.floor(sum(values) / len(values) / step_ps + 0.5)
+            return math.ceil(max(values) / grid - 1e-9)
+        return math.floor(sum(values) / len(values) / grid + 0.5)
 
     gates = {net: max(1, steps(list(arcs.values()) or [0.0])) for net, arcs in delays.gates.items()}
-    return Steps(step_ps, gates, {net: max(0, steps([ps])) for net, ps in delays.sources.items()})
+    return Steps(grid, gates, {net: max(0, steps([ps])) for net, ps in delays.sources.items()})
 
 
 def _arcs(

@@ -35,14 +35,14 @@ class Timing:
     """How delays are modelled.
 
     Attributes:
-        delay_step_ps: grid of the delays.
+        delay_step_ps: grid of the delays; None for about a sixth of the median gate's (0.5 ps on NanGate 15).
         inertial: pulses shorter than a gate's delay do not pass it; otherwise all do (transport).
         use: "activity" takes the mean of a gate's arcs, "timing" their maximum, rounded up.
         load: capacitance convention of the loads.
         slew_ps: nominal slew of all inputs; None propagates slews.
     """
 
-    delay_step_ps: float = 1.0
+    delay_step_ps: float | None = None
     inertial: bool = True
     use: Use = "activity"
     load: str = "typical"

@@ -30,6 +30,8 @@ create_clock -name clock -period 1000 {clock}
 write_sdf -digits 6 delays.sdf
 exit
 """
+_TIMESCALE = re.compile(r"\(TIMESCALE\s+([\d.]*)\s*(ps|ns|us)\)")
+_UNITS_PS = {"ps": 1.0, "ns": 1e3, "us": 1e6}
 _TOKEN = re.compile(r"\(INSTANCE ([^)\s]*)\)|\(IOPATH (\S+) (\S+) \(([^)]*)\) \(([^)]*)\)\)")
 
 
@@ -59,13 +61,15 @@ def sdf_paths(netlist: Netlist, verilog: Path, folder: Path) -> Paths:
 def read_paths(sdf: str) -> Paths:
     """Paths of an SDF file, the slowest of its triples and conditions."""
     found: dict[tuple[str, str, str], tuple[float, float]] = {}
+    scale = _TIMESCALE.search(sdf)
+    unit_ps = 1.0 if scale is None else float(scale[1] or 1) * _UNITS_PS[scale[2]]
     instance = ""
     for token in _TOKEN.finditer(sdf):
         if token[2] is None:
             instance = token[1]
             continue
         key = instance, token[2], token[3]
-        rise, fall = (max((float(x) for x in token[k].split(":") if x), default=0.0) for k in (4, 5))
+        rise, fall = (max((unit_ps * float(x) for x in token[k].split(":") if x), default=0.0) for k in (4, 5))
         before = found.get(key, (0.0, 0.0))
         found[key] = max(rise, before[0]), max(fall, before[1])
     return found
@@ -93,7 +97,7 @@ def simulate_sdf(
     form = Cells(
         lines=tuple(_instances(netlist, circuit, cells)),
         models="\n".join(_model(netlist, name) for name in sorted({cell.cell for cell in cells})),
-        sources_ps=liberty_delays(netlist, circuit).sources,
+        sources_ps=liberty_delays(netlist, circuit, load="signoff").sources,
         options=("-gspecify",),
     )
     return simulate(netlist, circuit, later, stimulus, folder, cells=form)
