@@ -12,6 +12,7 @@ import pytest
 from torch import nn
 
 from wattloop.errors import ModelError
+from wattloop.flow.settings import seeded
 from wattloop.gates.libraries import LIBRARIES
 from wattloop.nn.checkpoint import save
 from wattloop.nn.datasets import load
@@ -139,6 +140,42 @@ def test_a_folder_that_cannot_be_made(command: str, refused_here: Refused, tmp_p
         "file holds something else than a run; choose another folder"
     )
     assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_no_folder_stays_what_it_is(command: str, refused_here: Refused, tmp_path: Path) -> None:
+    """A device, above all: as root, a run would take its place."""
+    os.mkfifo(tmp_path / "pipe")
+    assert refused_here(command, "--out", "pipe").startswith("pipe holds something else than a run; choose another")
+    (tmp_path / "link").symlink_to("pipe")
+    assert "pipe holds something else than a run; choose another" in refused_here(command, "--out", "link")
+    assert (tmp_path / "pipe").is_fifo()
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "link"}
+
+
+@pytest.mark.parametrize("out", [".", "", "..", "/", "../{name}"])
+def test_the_folder_that_the_command_runs_in(out: str, refused_here: Refused, tmp_path: Path) -> None:
+    line = refused_here("render", "--out", out.format(name=tmp_path.name))
+    assert line.endswith("is a folder that the command runs in; choose another folder with --out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_a_folder_stays_a_link(wattloop: Callable[..., object], tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "runs").symlink_to("disk")
+    for _ in range(2):
+        wattloop("render", "--out", "runs")
+        assert (tmp_path / "disk" / "provenance.json").is_file()
+        assert {path.name for path in tmp_path.iterdir()} == {"disk", "runs"}
+    assert (tmp_path / "runs").is_symlink()
+
+
+@pytest.mark.parametrize("seed", [-1, 1 << 32, 10**30])
+@pytest.mark.parametrize("section", [name.removesuffix(".seed") for name in seeded(0)])
+def test_a_seed_that_no_generator_takes(section: str, seed: int, refused_here: Refused) -> None:
+    line = refused_here("render", "--set", f"{section}.seed={seed}")
+    assert line.startswith(f"{section}.seed: ")
+    assert line.endswith(f"seed = {seed} is illegal; legal: 0 to 4294967295")
 
 
 @pytest.mark.parametrize("command", ["synth"])

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 from collections.abc import Callable
 
 import pytest
+import typer.main
 
+from wattloop.activity.backend import backend_names
+from wattloop.cli.main import app
 from wattloop.cli.progress import ConsoleProgress
 
 Wattloop = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -19,6 +23,13 @@ def test_an_unknown_command_ends_with_status_2(wattloop: Wattloop) -> None:
     done = wattloop("simulate")
     assert done.returncode == 2
     assert "No such command 'simulate'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["characterize", "estimate", "compress", "demo"])
+def test_the_help_names_every_simulator(command: str) -> None:
+    options = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
+    (told,) = [option.help for option in options if option.name == "simulator"]
+    assert set(re.findall(r"[a-z]+(?:-[a-z]+)?", told)) >= set(backend_names())
 
 
 def test_where_there_is_no_terminal_slow_steps_and_told_lines_stay(

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wattloop.errors import ConfigError
+from wattloop.errors import ConfigError, StorageError
+
+
+def _place(out: Path) -> Path:
+    """Where a run's folder goes: a link stands for what it leads to, and is not replaced itself.
+
+    Raises:
+        StorageError: the command runs inside `out`, which could not be replaced under its feet.
+    """
+    real = Path(os.path.realpath(out))
+    if Path.cwd().is_relative_to(real):
+        raise StorageError(f"{out} is a folder that the command runs in; choose another folder with --out")
+    return real if out.is_symlink() else out
+
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file with settings.", show_default=False)]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. hardware.clock_ps=250.", show_default=False),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.", callback=_place)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Library = Annotated[
     str | None,
@@ -25,7 +39,14 @@ Multiplier = Annotated[
 ]
 ClockPs = Annotated[float | None, typer.Option("--clock-ps", help="Clock period in ps.", show_default=False)]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of everything random.", show_default=False)]
-Simulator = Annotated[str | None, typer.Option("--simulator", help="icarus or verilator.", show_default=False)]
+Simulator = Annotated[
+    str | None,
+    typer.Option(
+        "--simulator",
+        help="icarus, verilator, bitparallel (native), or bitparallel-timed (native, with glitches).",
+        show_default=False,
+    ),
+]
 Data = Annotated[
     Path | None, typer.Option("--data-root", help="Folder of the data set's official archive.", show_default=False)
 ]

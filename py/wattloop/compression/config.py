@@ -108,9 +108,10 @@ class CompressConfig:
         for name in (*at_least_one, "tile_images"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require(self.threads is None or self.threads >= 1, "threads", self.threads, "1 or more")
-        epochs = ("prune_epochs", "set_epochs", "recoveries", "tune_epochs", "seed")
+        epochs = ("prune_epochs", "set_epochs", "recoveries", "tune_epochs")
         for name in (*epochs, "max_layers", "max_configurations"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _require(0 <= self.seed < 1 << 32, "seed", self.seed, f"0 to {(1 << 32) - 1}")
 
     def _require_choices(self) -> None:
         for name, choices in (("scoring", Scoring), ("delta_split", DeltaSplit), ("scope", Scope)):

@@ -59,6 +59,7 @@ class NetworkSettings:
 
     def __post_init__(self) -> None:
         _require(self.calibration_images >= 1, "calibration_images", self.calibration_images, "1 or more")
+        _require_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class CharacterizeSettings:
     """How the energy of each weight value is measured.
 
     Attributes:
-        simulator: "bitparallel" (the native engine), "icarus" or "verilator".
+        simulator: "bitparallel" (the native engine), "bitparallel-timed" (with glitches), "icarus" or "verilator".
         layer: the layer whose statistics `wattloop characterize` samples; None for the second convolution.
         images: training images behind those statistics.
         tiles: tiles of a layer that statistics are collected from; None for all.
@@ -105,6 +106,7 @@ class CharacterizeSettings:
         for name in ("images", "pairs"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require(self.batches >= 2, "batches", self.batches, "2 or more")
+        _require_seed(self.seed)
         _require(self.tiles is None or self.tiles >= 1, "tiles", self.tiles, "1 or more")
 
 
@@ -124,6 +126,7 @@ class EstimateSettings:
 
     def __post_init__(self) -> None:
         _require(self.images >= 1, "images", self.images, "1 or more")
+        _require_seed(self.seed)
         _require(self.tiles is None or self.tiles >= 1, "tiles", self.tiles, "1 or more")
 
 
@@ -178,3 +181,7 @@ def seeded(seed: int | None) -> dict[str, str]:
 def _require(ok: bool, name: str, value: object, legal: str) -> None:
     if not ok:
         raise ConfigError(f"{name} = {value!r} is illegal; legal: {legal}")
+
+
+def _require_seed(seed: int) -> None:
+    _require(0 <= seed < 1 << 32, "seed", seed, f"0 to {(1 << 32) - 1}")
