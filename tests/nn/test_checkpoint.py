@@ -104,3 +104,10 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         load_float(build("resnet20", 10, seed=0), path)
     with pytest.raises(ModelError, match=r"none\.th"):
         load_float(build("resnet20", 10, seed=0), tmp_path / "none.th")
+
+
+def test_equal_networks_are_equal_files(lenet: QuantizedNetwork, tmp_path: Path) -> None:
+    notes = {"seed": "5", "command": "train", "author": "me"}
+    for k in range(8):
+        checkpoint.save(lenet, tmp_path / f"{k}.safetensors", metadata=notes)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1

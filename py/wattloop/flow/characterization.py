@@ -119,7 +119,7 @@ def profiled_layer(settings: Settings, *, store: Store | None = None, progress: 
             array = settings.hardware.array
             collect(seen, array, tiles=chosen.tiles, seed=chosen.seed, progress=step).save(folder / "layer.npz")
 
-    return LayerStatistics.load((store or Store()).entry("statistics", key, build) / "layer.npz")
+    return (store or Store()).load("statistics", key, build, lambda entry: LayerStatistics.load(entry / "layer.npz"))
 
 
 def _layer(settings: Settings, trained: Trained) -> str:

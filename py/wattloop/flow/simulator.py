@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from wattloop import resources
 from wattloop.activity.backend import ActivityBackend, backend
 from wattloop.arith.layer import LayerTrace
 from wattloop.flow.hardware import Hardware, build_hardware
@@ -20,14 +21,17 @@ from wattloop.power.tile_oracle import TileEnergies, TileOracle
 from wattloop.store import Store, content_key
 
 _TABLE = "table.parquet"
+_CODE = (".py", ".h", ".j2")
 
 
 @functools.cache
 def _code() -> str:
-    """Content key of the code that tables come from: a cached one never outlives it."""
+    """Content key of the code that tables come from, in Python, C++ and HDL: a cached one never outlives it."""
     package = Path(__file__).resolve().parent.parent
-    rooms = ("arith", "gates", "activity", "power")
-    return content_key(*(path.read_bytes() for room in rooms for path in sorted((package / room).rglob("*.py"))))
+    rooms = [package / room for room in ("arith", "gates", "activity", "power")]
+    folders = [*rooms, resources.folder("rtl"), resources.folder("testbenches")]
+    files = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in _CODE)
+    return content_key(*(path.read_bytes() for path in files))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +98,9 @@ class Simulator:
             with self.progress.step(f"characterising {name}: {chosen.pairs} transitions of each weight") as step:
                 self._profiler(step)([trace]).tables[name].save(folder / _TABLE)
 
-        return EnergyTable.load(self.store.entry("table", content_key(self.key, trace), build) / _TABLE)
+        return self.store.load(
+            "table", content_key(self.key, trace), build, lambda entry: EnergyTable.load(entry / _TABLE)
+        )
 
     def _profiler(self, step: Step) -> TableProfiler:
         hardware, chosen = self.hardware, self.characterize

@@ -74,9 +74,11 @@ def trained_network(settings: Settings, *, store: Store | None = None, progress:
         path = Path(settings.network.checkpoint)
         return Trained(load(path), dataset, content_key(path.read_bytes()), ())
     key = _key(settings, dataset)
-    entry = (store or Store()).entry("network", key, lambda folder: _train(settings, dataset, folder, progress))
-    history = json.loads((entry / _HISTORY).read_text())
-    return Trained(load(entry / _NETWORK), dataset, key, tuple(history))
+
+    def read(entry: Path) -> Trained:
+        return Trained(load(entry / _NETWORK), dataset, key, tuple(json.loads((entry / _HISTORY).read_text())))
+
+    return (store or Store()).load("network", key, lambda entry: _train(settings, dataset, entry, progress), read)
 
 
 def _key(settings: Settings, dataset: Dataset) -> str:

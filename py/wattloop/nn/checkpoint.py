@@ -39,10 +39,11 @@ def save(network: QuantizedNetwork, path: Path, *, metadata: Mapping[str, str] |
         "architecture": architecture,
         "input_shape": network.input_shape,
         "normalisation": network.normalisation,
+        "notes": dict(metadata or {}),
     }
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    notes = {"wattloop": json.dumps(header, sort_keys=True), **(metadata or {})}
-    write_atomic(path, safetensors.torch.save(tensors, notes))
+    # One entry only: safetensors writes several in random order, and equal networks should be equal files.
+    write_atomic(path, safetensors.torch.save(tensors, {"wattloop": json.dumps(header, sort_keys=True)}))
 
 
 def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
@@ -81,12 +82,8 @@ def read_metadata(path: Path) -> dict[str, str]:
     Raises:
         StorageError: missing or damaged.
     """
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            notes = file.metadata() or {}
-    except (OSError, safetensors.SafetensorError) as error:
-        raise StorageError(f"cannot read network {path}: {error}") from error
-    return {key: value for key, value in notes.items() if key != "wattloop"}
+    header, _ = _read(path)
+    return dict(header.get("notes", {}))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
