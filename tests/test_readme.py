@@ -73,13 +73,6 @@ def test_the_python_code_runs(tmp_path: Path) -> None:
     assert CompressionResult.load(tmp_path / "compressed").table_saving == table_saving
 
 
-def test_the_demo_prints_what_the_readme_shows() -> None:
-    (shown,) = [text for language, text in BLOCK.findall(DOCUMENTS[0].read_text()) if language == "text"]
-    rows = [line.split("|")[0].strip() for line in shown.splitlines()[1:]]
-    names = ("validation accuracy", "test accuracy", "energy by table", "energy by tiles")
-    assert [row.startswith(name) for row, name in zip(rows, names, strict=True)] == [True] * 4
-
-
 def test_links_lead_to_files() -> None:
     for document in DOCUMENTS:
         for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):

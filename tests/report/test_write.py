@@ -53,10 +53,10 @@ def test_every_picture_of_the_text_exists_and_shows_something(run_folder: Path) 
 def test_accuracies_are_the_stored_ones_with_their_images(text: str) -> None:
     found = rows(text, "## Accuracy")
     assert [(r["split"], r["network"], r["accuracy"], r["images"]) for r in found] == [
-        ("validation", "int8", "91.20 %", "5000"),
-        ("validation", "compressed", "90.50 %", "5000"),
-        ("test", "int8", "90.34 %", "10000"),
-        ("test", "compressed", "89.73 %", "10000"),
+        ("validation", "int8", "91.20 ± 0.40 %", "5000"),
+        ("validation", "compressed", "90.50 ± 0.41 %", "5000"),
+        ("test", "int8", "90.34 ± 0.30 %", "10000"),
+        ("test", "compressed", "89.73 ± 0.30 %", "10000"),
     ]
 
 

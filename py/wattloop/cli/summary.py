@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from wattloop.cli import output
-from wattloop.report.units import energy_unit, percent, root_sum_square, saving, with_error
+from wattloop.report.units import ACCOUNTINGS, energy_unit, percent, root_sum_square, saving, with_error
 
 if TYPE_CHECKING:
     from wattloop.compression.result import CompressionResult, LayerResult
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 def print_result(result: CompressionResult, out: Path) -> None:
     """Print accuracy, energy and the sets kept."""
     output.print_table("", ("", "int8", "compressed", ""), [*_accuracies(result), *_energies(result)])
-    typer.echo()
+    typer.echo(f"\nEnergy: {_accounting(result)}.\n")
     headings = ("layer", "pruned", "values", "kept")
     output.print_table("Weights", headings, [_kept(layer) for layer in result.layers])
     typer.echo(f"\n{out / 'report.md'}")
 
 
 def figures(result: CompressionResult, out: Path) -> dict[str, object]:
-    """The same for programs: accuracies as fractions, dynamic energies in fJ per image."""
+    """The same for programs: accuracies as fractions, dynamic and total energies in fJ per image."""
     found: dict[str, object] = {
         f"{split}_accuracy": {"int8": before.accuracy, "compressed": after.accuracy}
         for split, before, after in _splits(result)
@@ -37,6 +37,11 @@ def figures(result: CompressionResult, out: Path) -> dict[str, object]:
             "int8": sum(row.energy.dynamic_fj for row in before),
             "compressed": sum(row.energy.dynamic_fj for row in after),
         }
+        found[f"{source}_total_fj"] = {
+            "int8": sum(row.energy.total_fj for row in before),
+            "compressed": sum(row.energy.total_fj for row in after),
+        }
+        found["accounting"] = before[0].accounting
     found["sets"] = {layer.layer: layer.values for layer in result.layers}
     return found | {"report": out / "report.md"}
 
@@ -75,6 +80,14 @@ def _energies(result: CompressionResult) -> Iterable[tuple[str, str, str, str]]:
         )
         saved = percent(*saving(*sums, *errors))
         yield f"energy by {source}, {unit.name} per image", before, after, f"{saved} saved"
+        whole, left = (sum(row.energy.total_fj for row in rows) for rows in stages)
+        saved = percent(1 - left / whole)
+        yield "  with clock and leakage", f"{whole / unit.in_fj:.2f}", f"{left / unit.in_fj:.2f}", f"{saved} saved"
+
+
+def _accounting(result: CompressionResult) -> str:
+    name = result.layers[0].table_before.accounting
+    return f"{name}, {ACCOUNTINGS.get(name, 'as named by its origin')}"
 
 
 def _kept(layer: LayerResult) -> tuple[str, str, str, str]:

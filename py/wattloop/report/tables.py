@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,12 +30,17 @@ def accuracies(compression: Compression) -> pl.DataFrame:
                 {
                     "split": split,
                     "network": stage,
-                    "accuracy": percent(quality["accuracy"]),
+                    "accuracy": percent(quality["accuracy"], _error_of_share(quality["accuracy"], quality["images"])),
                     "loss, nats": f"{quality['loss']:.4f}",
                     "images": str(quality["images"]),
                 }
             )
     return pl.DataFrame(rows)
+
+
+def _error_of_share(share: float, count: int) -> float:
+    """Standard error of a share of `count` independent images."""
+    return math.sqrt(share * (1 - share) / count)
 
 
 def totals(compression: Compression) -> pl.DataFrame:

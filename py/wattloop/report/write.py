@@ -66,8 +66,8 @@ def _compression(compression: Compression, plots: Path) -> Iterator[str]:
     bound = percent(compression.summary["bound"])
     yield (
         f"Every decision was taken on validation, which was not to fall below {bound}; "
-        "the test set was looked at once, at the end. The compressed network was fine-tuned beyond the training of the "
-        "int8 one."
+        "the test set was looked at once, at the end. ± is one standard error of so many images. The compressed "
+        "network was fine-tuned beyond the training of the int8 one."
     )
     yield "## Energy"
     yield tables.markdown(tables.totals(compression))
@@ -96,7 +96,8 @@ def _accounting(compression: Compression) -> str:
 def _conventions(compression: Compression) -> str:
     lines = [
         "Dynamic energy of one image on the active PEs of the array, of the layers listed below only; ± is one "
-        "standard error, and that of a saving takes the figures before and after as independent."
+        "standard error, and that of a saving takes the figures before and after as independent. A table's is that of "
+        "the transitions sampled, the tiles' that of the tiles sampled: neither holds the choice of images."
     ]
     names = compression.energies["accounting"].unique(maintain_order=True)
     lines += [f"`{name}`: {ACCOUNTINGS.get(name, 'as named by its origin')}." for name in names]
