@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from wattloop.activity.interchange.recording import Recording
 from wattloop.errors import NetlistError
+from wattloop.gates.library import CellType
 from wattloop.gates.netlist import Instance, Netlist
 from wattloop.gates.timing import TimingReport, critical_path
 from wattloop.power.energy import EnergyModel
@@ -122,7 +123,7 @@ def _timing(netlist: Netlist, clock: Clock, load: str, wire_ff: float) -> Timing
 
 
 def clock_network(netlist: Netlist, port: str) -> frozenset[int]:
-    """Nets that a clock reaches through combinational cells.
+    """Nets that a clock reaches through combinational cells and clock gates.
 
     Raises:
         NetlistError: no input port of that name, or one of several bits.
@@ -133,14 +134,21 @@ def clock_network(netlist: Netlist, port: str) -> frozenset[int]:
         raise NetlistError(f"netlist {netlist.name} has no clock port {port!r} of one bit; it has {ports or 'none'}")
     reached, front = set(nets), list(nets)
     while front:
-        for k, _ in netlist.loads[front.pop()]:
+        for k, entered in netlist.loads[front.pop()]:
             instance = netlist.instances[k]
-            cell = netlist.cell(instance)
-            if not cell.sequential:
-                new = {instance.pins[pin] for pin in cell.outputs if pin in instance.pins} - reached
-                reached |= new
-                front += new
+            left = _passed(netlist.cell(instance), entered)
+            new = {instance.pins[pin] for pin in left if pin in instance.pins} - reached
+            reached |= new
+            front += new
     return frozenset(reached)
+
+
+def _passed(cell: CellType, entered: str) -> list[str]:
+    """Output pins that a clock reaches from an input pin: all of a combinational cell, those of a clock gate."""
+    if not cell.sequential:
+        return list(cell.outputs)
+    arcs = ((name, arc) for name, pin in cell.outputs.items() for arc in pin.timing)
+    return [name for name, arc in arcs if arc.related_pin == entered and arc.kind.startswith("combinational")]
 
 
 def with_open_outputs(netlist: Netlist) -> Netlist:
