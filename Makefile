@@ -51,7 +51,7 @@ test: lint
 sim: setup
 	@$(BIN)/wattloop characterize $(if $(SIM),--simulator $(SIM)) $(if $(LIB),--library $(LIB)) \
 	  $(if $(MULTIPLIER),--multiplier $(MULTIPLIER)) $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SEED),--seed $(SEED)) \
-	  $(if $(STATS),--statistics $(STATS)) --out $(if $(filter command line,$(origin OUT)),$(OUT),runs/sim-$(or $(SIM),verilator))
+	  $(if $(STATS),--statistics $(STATS)) --out $(if $(filter command line,$(origin OUT)),$(OUT),runs/sim-$(or $(SIM),bitparallel))
 
 # The exact versions and hashes of everything but torch, for every Python and Linux that the project supports.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

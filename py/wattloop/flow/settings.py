@@ -33,7 +33,7 @@ class HardwareSettings:
     array: ArraySpec = field(default_factory=ArraySpec)
 
     def __post_init__(self) -> None:
-        _require(0 < self.clock_ps <= 1e6, "clock_ps", self.clock_ps, "more than 0, at most 1e6 ps")
+        _require(1 <= self.clock_ps <= 1e6, "clock_ps", self.clock_ps, "1 to 1e6 ps")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class CharacterizeSettings:
         seed: of the sampling.
     """
 
-    simulator: str = "verilator"
+    simulator: str = "bitparallel"
     layer: str | None = None
     images: int = 8
     tiles: int | None = None
