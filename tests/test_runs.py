@@ -80,6 +80,11 @@ def test_somebodys_files_are_not_replaced(tmp_path: Path, name: str) -> None:
     assert (tmp_path / "notes" / "file.txt").read_text() == "precious"
 
 
+def test_where_nobody_makes_folders_is_refused() -> None:
+    with pytest.raises(StorageError, match="choose another one with --out"):
+        make_run(Path("/proc/wattloop"))
+
+
 def test_a_device_is_left_where_it_is(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(StorageError, match="something else than a run"):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from wattloop import store
 from wattloop.errors import StorageError
-from wattloop.store import Store, content_key, write_atomic, write_if_changed
+from wattloop.store import Store, cache_root, content_key, write_atomic, write_if_changed
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -166,3 +166,9 @@ def test_a_missing_input_of_a_build_is_not_blamed_on_the_disk(tmp_path: Path) ->
 def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATTLOOP_CACHE", str(tmp_path / "here"))
     assert Store().root == tmp_path / "here"
+
+
+def test_a_cache_of_nobody_is_a_storage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATTLOOP_CACHE", "~nobody-of-that-name/cache")
+    with pytest.raises(StorageError, match="WATTLOOP_CACHE=~nobody-of-that-name/cache"):
+        cache_root()

@@ -109,7 +109,7 @@ def _writable(out: Path) -> Iterator[Path]:
     scratch = store.scratch_beside(out)
     try:
         with store.storage_errors(out):
-            scratch.mkdir(parents=True)
+            _make(scratch, out)
             yield scratch
             _replace(scratch, out)
     except BaseException as error:
@@ -122,6 +122,13 @@ def _writable(out: Path) -> Iterator[Path]:
         if isinstance(error, Exception) and any(words in str(error) for words in _FULL_DISK):
             raise StorageError(f"cannot write {out}: the disk is full; free space or choose another --out") from error
         raise
+
+
+def _make(scratch: Path, out: Path) -> None:
+    try:
+        scratch.mkdir(parents=True)
+    except FileNotFoundError as error:  # a file system such as /proc, where nobody makes folders
+        raise StorageError(f"cannot make a folder at {out}; choose another one with --out") from error
 
 
 def _replace(scratch: Path, out: Path) -> None:

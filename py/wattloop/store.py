@@ -29,9 +29,16 @@ Value = TypeVar("Value")
 
 
 def cache_root() -> Path:
-    """Folder of all cached artefacts: `$WATTLOOP_CACHE`, or the platform's user cache folder."""
+    """Folder of all cached artefacts: `$WATTLOOP_CACHE`, or the platform's user cache folder.
+
+    Raises:
+        StorageError: `~user` in it names nobody.
+    """
     named = os.environ.get("WATTLOOP_CACHE")
-    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("wattloop"))
+    try:
+        return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("wattloop"))
+    except RuntimeError as error:
+        raise StorageError(f"WATTLOOP_CACHE={named}: {error} Name a folder that exists or can be made") from error
 
 
 def _plain(value: object) -> object:

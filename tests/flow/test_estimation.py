@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import polars as pl
@@ -74,8 +75,11 @@ def test_the_tables_energy_is_its_rows_times_the_histogram_of_the_weights(
 
 
 def test_table_and_tiles_agree_on_convolutions(estimate: Estimate) -> None:
+    """Within 3 standard errors, beside loading: tables leave it out, about 2 % of a layer like these."""
     for layer in estimate.layers[:2]:
-        assert layer.by_table.energy.dynamic_fj == pytest.approx(layer.by_tiles.energy.dynamic_fj, rel=0.1)
+        table, tiles = layer.by_table, layer.by_tiles
+        error = 3 * math.hypot(table.standard_error_fj, tiles.standard_error_fj) / tiles.energy.dynamic_fj
+        assert -0.03 - error < table.energy.dynamic_fj / tiles.energy.dynamic_fj - 1 < error
 
 
 def test_the_report_shows_it_with_its_provenance(run: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tests.activity.plain import PlainBackend
@@ -77,6 +79,14 @@ def test_a_seed_gives_the_same_bits_in_parts_or_whole(
     assert compare(whole, run(2)).toggle_differences > 0
     monkeypatch.setattr(module, "_VECTORS_AT_ONCE", 16 * 100)
     assert_same(whole, run(1))
+
+
+def test_layers_do_not_share_random_numbers(mac_netlist: Netlist, statistics: LayerStatistics) -> None:
+    one, other = (
+        characterize(mac_netlist, MacSpec(), seen, backend=PlainBackend(), pairs=8, batches=2)
+        for seen in (statistics, dataclasses.replace(statistics, layer="another"))
+    )
+    assert compare(one, other).toggle_differences > 0
 
 
 def test_progress_counts_weights_to_the_end(mac_netlist: Netlist, statistics: LayerStatistics) -> None:

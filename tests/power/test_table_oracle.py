@@ -88,6 +88,8 @@ def test_what_the_table_does_not_know_is_refused(trace: LayerTrace, array: Array
         known.value_energy_fj("fc")
     with pytest.raises(ConfigError, match=r"weights of shape \(6, 17\), expected \(6, 18\)"):
         known.energy("conv", weight[:, 1:])
+    with pytest.raises(ConfigError, match="integers from -128 to 127"):
+        known.energy("conv", np.full((6, 18), 200, np.int16))  # type: ignore[arg-type] # it would wrap to -56
     with pytest.raises(ConfigError, match="use real tiles"):
         known.energy("conv", weight, HardwareMapping(psum_offset=1))
     narrow = oracle(trace, array, {"conv": table(low=-8)})

@@ -76,6 +76,11 @@ def test_unknown_simulator_is_refused_by_name(cell: list[Path]) -> None:
         runner.build(MacSpec().module_name, cell, simulator="modelsim")
 
 
+def test_a_cache_that_verilators_makefiles_cannot_use_is_told(cell: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="set WATTLOOP_CACHE to a folder without one"):
+        runner.build(MacSpec().module_name, cell, simulator="verilator", store=Store(tmp_path / "my cache"))
+
+
 def test_same_sources_are_compiled_once(cell: list[Path], tmp_path: Path) -> None:
     store = Store(tmp_path / "cache")
     first = runner.build(MacSpec().module_name, cell, simulator="icarus", store=store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import zlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -100,7 +101,8 @@ def _draw(
     """Activations and partial sums of the pairs, each of shape (weights * batches, 2, per_batch)."""
     drawn = []
     for index in indices:
-        rng = np.random.default_rng([seed, int(index)])
+        # Layers must not share their random numbers, or the errors of a network's layers would not be independent.
+        rng = np.random.default_rng([seed, zlib.crc32(statistics.layer.encode()), int(index)])
         a_from, a_to, p_from, p_to = statistics.sample(batches * per_batch, rng)
         drawn.append(np.stack([a_from, a_to, p_from, p_to]).reshape(2, 2, batches, per_batch))
     pairs = np.stack(drawn)  # (weights, signal, end, batches, per_batch)

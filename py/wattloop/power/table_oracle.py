@@ -25,14 +25,16 @@ Progress = Callable[[int, int], None]
 
 
 def checked_weights(layer: IntegerLayer, weights: Int8) -> Int8:
-    """`weights`, if they are of the layer's shape.
+    """`weights` as int8, if they are integers of that range and of the layer's shape.
 
     Raises:
         ConfigError: they are not.
     """
     if weights.shape != layer.weight.shape:
         raise ConfigError(f"layer {layer.name}: weights of shape {weights.shape}, expected {layer.weight.shape}")
-    return weights.astype(np.int8, casting="same_kind")
+    if weights.dtype.kind not in "iu" or (weights.size and not -128 <= weights.min() <= weights.max() <= 127):
+        raise ConfigError(f"layer {layer.name}: weights must be integers from -128 to 127")
+    return weights.astype(np.int8)
 
 
 def known_layer(layers: Mapping[str, IntegerLayer], name: str) -> IntegerLayer:

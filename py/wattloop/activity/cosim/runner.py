@@ -147,6 +147,11 @@ def build(
     place = store or Store()
 
     def compile_into(folder: Path) -> None:
+        if simulator == "verilator" and any(map(str.isspace, str(folder))):
+            raise ToolError(
+                f"the makefiles of Verilator cannot cope with the space in {folder}: "
+                "set WATTLOOP_CACHE to a folder without one, or take another simulator"
+            )
         command = _command(simulator, top, sources, folder, defines)
         if simulator == "icarus":
             tools.run_path(Path(command[0]), command[1:], cwd=folder)
