@@ -19,6 +19,7 @@ from wattloop.gates.input_file import read_input
 
 _SIZED = re.compile(r"(\d+)'s?([bodh])([0-9a-fxz_]+)$", re.IGNORECASE)
 _LIMIT_MIB = 256
+_MAX_BITS = 1 << 20  # of one name or operand
 _BASES = {"b": 2, "o": 8, "d": 10, "h": 16}
 
 Node = Any  # of pyverilog's syntax tree, which has no types
@@ -177,6 +178,7 @@ class _Reader:
         if width is None:
             return [name]
         msb, lsb = self._integer(width.msb), self._integer(width.lsb)
+        self._limit(abs(msb - lsb) + 1)
         step = 1 if msb >= lsb else -1
         return [f"{name}[{i}]" for i in range(lsb, msb + step, step)]
 
@@ -211,7 +213,9 @@ class _Reader:
                 for part in expr.list:
                     yield from self._walk(part)
             case ast.Repeat():
-                yield from self._bits(expr.value) * self._integer(expr.times)
+                bits, times = self._bits(expr.value), self._integer(expr.times)
+                self._limit(len(bits) * times)
+                yield from bits * times
             case ast.Identifier():
                 name = _plain_name(expr.name)
                 yield from reversed(self.module.widths.setdefault(name, [name]))
@@ -219,6 +223,7 @@ class _Reader:
                 yield self._select(expr.var, self._integer(expr.ptr))
             case ast.Partselect():
                 msb, lsb = self._integer(expr.msb), self._integer(expr.lsb)
+                self._limit(abs(msb - lsb) + 1)
                 step = -1 if msb >= lsb else 1
                 for index in range(msb, lsb + step, step):
                     yield self._select(expr.var, index)
@@ -241,8 +246,14 @@ class _Reader:
             value = int(match[3].replace("_", ""), _BASES[match[2].lower()])
         except ValueError:
             raise self._error(f"the constant {text} is not 0 or 1 in every bit") from None
-        for k in reversed(range(int(match[1]))):
+        width = int(match[1][:20])
+        self._limit(width)
+        for k in reversed(range(width)):
             yield ONE if value >> k & 1 else ZERO
+
+    def _limit(self, bits: int) -> None:
+        if bits > _MAX_BITS:
+            raise self._error(f"an operand of {bits} bits is more than any netlist has")
 
     def _integer(self, expr: Node) -> int:
         try:
