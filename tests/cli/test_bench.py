@@ -11,7 +11,14 @@ KEYS = (
     *("bitparallel_zero_vectors_per_s", "bitparallel_timed_vectors_per_s", "threads_speedup"),
     *("icarus_timed_vectors_per_s", "verilator_plain_vectors_per_s", "verilator_toggle_vectors_per_s"),
     *("zero_over_verilator_toggle", "zero_over_verilator_plain", "timed_over_icarus", "timed_over_icarus_random"),
-    *("compile_s", "warm_start_zero_s", "warm_start_timed_s", "peak_rss_mb", "peak_rss_mb_1e6"),
+    *(
+        "threads_speedup_of_plain_arithmetic",
+        "compile_s",
+        "warm_start_zero_s",
+        "warm_start_timed_s",
+        "peak_rss_mb",
+        "peak_rss_mb_1e6",
+    ),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from wattloop.activity.bitparallel.functions import Function
@@ -62,6 +63,19 @@ def measure_core(kernels: Kernels) -> Core:
         return _ROUNDS[name] * each / best
 
     return Core(rate(0, "logic", 2 * _CHAINS), rate(1, "count", _CHAINS), rate(2, "load", _L1))
+
+
+def measure_scaling(kernels: Kernels, threads: int) -> float:
+    """How many times as much arithmetic `threads` threads do as one: less than `threads` where they share a core."""
+
+    def rate(workers: int) -> float:
+        rounds = [_ROUNDS["logic"]] * workers
+        with ThreadPoolExecutor(workers) as pool:
+            start = time.perf_counter()
+            list(pool.map(lambda n: kernels.peak(0, n), rounds))
+            return sum(rounds) / (time.perf_counter() - start)
+
+    return max(rate(threads) for _ in range(5)) / max(rate(1) for _ in range(5))
 
 
 def _seconds(kernels: Kernels, kind: int, rounds: int) -> float:
