@@ -125,3 +125,15 @@ def test_a_netlist_is_proved_and_a_foreign_one_is_refused(
     assert (found["passed"], found["verdict"], found["register_bits"]) == (True, "proved", 38)
     foreign = ("--library", "nangate45", "--netlist", case / "netlist.v")
     assert "expected one module named mac_w8a8p22" in refused_here("verify", "netlist", *foreign)
+
+
+def test_options_stand_beside_the_convention(wattloop: Wattloop) -> None:
+    done = wattloop("verify", "convention", "--transitions", "2000", "--json")
+    assert done.returncode == 0, done.stderr
+    found = {row["option"]: row for row in json.loads(done.stdout)["options"]}
+    assert list(found) == ["switched", "hidden", "state", "glitches", "typical"]
+    for row in found.values():
+        assert row["difference"] == pytest.approx(row["option_fj"] / row["signoff_fj"] - 1)
+    assert 0 < abs(found["switched"]["difference"]) < 0.1
+    assert found["glitches"]["difference"] > 0.1
+    assert -0.3 < found["typical"]["difference"] < -0.1  # signoff pins of NanGate 15 are a third heavier

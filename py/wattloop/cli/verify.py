@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wattloop.cli import output, verify_netlist, verify_power
+from wattloop.cli import output, verify_convention, verify_netlist, verify_power
 from wattloop.cli.options import Config, Json, Set, overrides
 from wattloop.cli.progress import ConsoleProgress
 
@@ -18,6 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Check what wattloop promises again
 
 app.command("power")(verify_power.command)
 app.command("netlist")(verify_netlist.command)
+app.command("convention")(verify_convention.command)
 
 
 @app.command("activity")

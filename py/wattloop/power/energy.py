@@ -125,6 +125,21 @@ class EnergyModel:
             "leakage_fj": cells.leakage_fj.sum(1),
         }
 
+    def combinational_fj(self, activity: Activity | Rates) -> dict[str, Float]:
+        """Energy of all combinational cells per cycle: internal at "output" and "input" pins, and "leakage".
+
+        Each of shape (groups,), for comparison with `power.refined`.
+        """
+        cells = [group for group in self._cells if group.cell.flop is None and group.cell.inputs]
+        found: dict[str, list[Float]] = {"output": [], "input": [], "leakage": []}
+        for density, duty in self._densities(activity):
+            none = np.zeros(len(density))
+            found["output"].append(sum((c.output_fj(p, density, duty).sum(1) for c in cells for p in c.driven), none))
+            found["input"].append(sum((c.input_fj(p, density, duty).sum(-1) for c in cells for p in c.hidden), none))
+            leakage_pw = sum((c.leakage_pw(duty).sum(1) for c in cells), none)
+            found["leakage"].append(leakage_pw * self.clock_ps * _PW_PS_TO_FJ)
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
     def instances_at(self, density: Float, duty: Float) -> InstanceEnergy:
         """Energy by instance per cycle at given rates of every net, clocks and constants included.
 
@@ -149,8 +164,12 @@ class EnergyModel:
     @cached_property
     def _switching_fj(self) -> Float:
         """1/2 C V^2 of each net."""
-        load_ff = net_loads_ff(self.netlist, self.load, self.context, self.wire_ff)
-        return np.asarray(0.5 * load_ff * self._voltages_v**2)
+        return np.asarray(0.5 * self.loads_ff * self._voltages_v**2)
+
+    @cached_property
+    def loads_ff(self) -> Float:
+        """Load of each net as its energy counts it."""
+        return net_loads_ff(self.netlist, self.load, self.context, self.wire_ff)
 
     @cached_property
     def _voltages_v(self) -> Float:
@@ -189,8 +208,7 @@ class EnergyModel:
     @cached_property
     def _cells(self) -> tuple[CellPower, ...]:
         slews = net_slews_ps(self.netlist, load=self.load, context=self.context, wire_ff=self.wire_ff)
-        loads_ff = net_loads_ff(self.netlist, self.load, self.context, self.wire_ff)
-        conditions = Conditions({edge: np.asarray(values) for edge, values in slews.items()}, loads_ff)
+        conditions = Conditions({edge: np.asarray(values) for edge, values in slews.items()}, self.loads_ff)
         for slew_ps in conditions.slew_ps.values():
             slew_ps[list(self.netlist.clock_nets if self.ideal_clock is None else self.ideal_clock)] = 0.0
         members: dict[tuple[str, tuple[str, ...]], list[int]] = {}
