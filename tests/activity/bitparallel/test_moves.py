@@ -34,7 +34,7 @@ def plain_moves(netlist: Netlist, stimulus: Stimulus, found: CellMoves) -> dict[
     return tables
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
 @given(netlist=netlists(most_cells=25), seed=st.integers(0, 1000))
 def test_without_delay_they_are_those_of_a_plain_evaluation(netlist: Netlist, seed: int) -> None:
     stimulus = vectors(netlist, seed, (2, 19, 70))

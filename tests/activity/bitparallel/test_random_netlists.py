@@ -18,7 +18,7 @@ from wattloop.gates.netlist import Netlist
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
 @given(netlist=netlists(), seed=st.integers(0, 1000))
 def test_zero_delay_counts_equal_a_plain_evaluation(netlist: Netlist, seed: int) -> None:
     stimulus = vectors(netlist, seed, (2, 9, 70))
