@@ -64,7 +64,9 @@ def _unsupported(group: Group, outputs: Iterable[Pin]) -> str:
 
 def _read(context: Context, group: Group) -> CellType:
     where = f"{context.file}: cell {group.name}"
-    states = tuple(_leakage(context, state, where) for state in group.groups("leakage_power"))
+    # A group without a value says nothing; sign-off tools pass over it.
+    given = (state for state in group.groups("leakage_power") if state.get("value") is not None)
+    states = tuple(_leakage(context, state, where) for state in given)
     fallback = 0.0 if states else context.default("default_cell_leakage_power")
     leakage = group.get("cell_leakage_power", str(fallback))
     supplies = {pin.name: context.supplies_v.get(pin.get("voltage_name") or "") for pin in group.groups("pg_pin")}

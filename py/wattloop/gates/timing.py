@@ -1,7 +1,8 @@
 """Static timing on Liberty tables (NLDM): slews and arrivals through the netlist, set-up at the registers.
 
 Rise and fall are kept apart, arcs follow their unateness, and where several arcs meet the latest arrival and the
-slowest slew win, as in sign-off tools. The clock is ideal (edge at 0, no slew) and wires are not modelled.
+slowest slew win, as in sign-off tools. Input ports have a slew, which counts where nets meet, but no arrival. The clock
+is ideal (edge at 0, no slew); a wire is a capacitance per fan-out, if anything.
 """
 
 from __future__ import annotations
@@ -92,7 +93,12 @@ def critical_path(
     """
     context = context or ("array" if neighbour_ports(netlist) else "alone")
     events = _propagate(netlist, load, context, wire_ff)
-    ends = [end for instance in netlist.flops for end in _checks(netlist, instance, events)]
+    ends = [
+        end
+        for instance in netlist.flops
+        for end in _checks(netlist, instance, events)
+        if events[end[0]].arrival_ps > -math.inf
+    ]
     if not ends:
         raise NetlistError(f"netlist {netlist.name} has no path that ends at a register: there is nothing to time")
     (net, edge), setup_ps, endpoint = max(ends, key=lambda end: events[end[0]].arrival_ps + end[1])
@@ -117,7 +123,7 @@ def net_slews_ps(
     Input ports (but for a neighbour's) have the library's default slew, and so does what nothing drives.
     """
     context = context or ("array" if neighbour_ports(netlist) else "alone")
-    events = _propagate(netlist, load, context, wire_ff, ports=True)
+    events = _propagate(netlist, load, context, wire_ff)
     unknown = netlist.library.default_slew_ps
     return {
         edge: [events[n, edge].slew_ps if (n, edge) in events else unknown for n in range(len(netlist.nets))]
@@ -125,11 +131,10 @@ def net_slews_ps(
     }
 
 
-def _propagate(netlist: Netlist, load: str, context: str, wire_ff: float, *, ports: bool = False) -> _Events:
-    """Events of every net, in topological order from the registers, and from the input ports if they have any."""
+def _propagate(netlist: Netlist, load: str, context: str, wire_ff: float) -> _Events:
+    """Events of every net, in topological order from the input ports and the registers."""
     propagation = _Propagation(netlist, edge_loads_ff(netlist, load, context, wire_ff))
-    if ports:
-        propagation.enter_from_ports()
+    propagation.enter_from_ports()
     for instance in netlist.flops:
         propagation.launch(instance)
     if context == "array":
@@ -196,7 +201,7 @@ class _Propagation:
         net = instance.pins[pin]
         load_ff = self._loads_ff[edge][net]
         arrival_ps = source.arrival_ps + arc.delay_ps[edge].lookup(source.slew_ps, load_ff)
-        slew_ps = arc.slew_ps[edge].lookup(source.slew_ps, load_ff) if edge in arc.slew_ps else 0.0
+        slew_ps = max(0.0, arc.slew_ps[edge].lookup(source.slew_ps, load_ff)) if edge in arc.slew_ps else 0.0
         old = self.events.get((net, edge))
         if old is None or arrival_ps > old.arrival_ps:
             slowest_ps = slew_ps if old is None else max(slew_ps, old.slew_ps)
