@@ -10,6 +10,13 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Wattloop
 
+from wattloop.activity.backend import backend
+from wattloop.activity.bitparallel.mac_vectors import random_vectors
+from wattloop.gates.libraries import resolve
+from wattloop.gates.spec import MacSpec
+from wattloop.gates.synthesis import synthesize
+from wattloop.power.energy import EnergyModel
+
 CASE = "nangate45-booth"
 KEYS = ("total", "internal", "switching", "leakage", "worst_instance", "arrival")
 BOUNDS = dict(zip(KEYS, (0.005, 0.01, 0.01, 0.01, 0.02, 0.005), strict=True))
@@ -137,3 +144,20 @@ def test_options_stand_beside_the_convention(wattloop: Wattloop) -> None:
     assert 0 < abs(found["switched"]["difference"]) < 0.1
     assert found["glitches"]["difference"] > 0.1
     assert -0.3 < found["typical"]["difference"] < -0.1  # signoff pins of NanGate 15 are a third heavier
+
+
+def test_our_activity_goes_out_as_saif_and_comes_back_as_power(wattloop: Wattloop) -> None:
+    done = wattloop("saif", "--library", "nangate45", "--transitions", "2000", "--json", "--simulator", "bitparallel")
+    assert done.returncode == 0, done.stderr
+    written = json.loads(done.stdout)
+    assert written["cycles"] == 2000
+    files = ("--netlist", "runs/saif/netlist.v", "--saif", "runs/saif/activity.saif", "--liberty", "nangate45")
+    done = wattloop("power", *files, "--scope", "tb/m", "--clock", "clk_i=200ps", "--load", "typical", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["unannotated_pins"] == 0
+    netlist = synthesize(MacSpec(), resolve("nangate45"), clock_ps=200.0)
+    seen = backend("bitparallel").measure(netlist, random_vectors(MacSpec(), 41, 50))
+    energy = EnergyModel(netlist, 200.0, "typical", "alone").instances(seen)
+    fj = sum(float(part.sum()) for part in vars(energy).values())
+    assert found["groups"]["total"]["total_w"] == pytest.approx(fj * 1e-3 / 200, rel=1e-9)

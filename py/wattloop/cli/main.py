@@ -20,6 +20,7 @@ from wattloop.cli import (
     power,
     render,
     report,
+    saif,
     synth,
     train,
     verify,
@@ -35,7 +36,7 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 2 wrong input or missing tool (one line says which), 130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (demo, render, synth, characterize, train, estimate, compress, report, power, doctor):
+for _module in (demo, render, synth, characterize, train, estimate, compress, report, power, saif, doctor):
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
 for _group in (verify, bench):
     app.add_typer(_group.app, name=_group.__name__.rpartition(".")[2])
