@@ -69,6 +69,28 @@ def test_glitches_cost_what_other_toggles_cost(tmp_path: Path) -> None:
     assert model.breakdown(quiet) != model.breakdown(SEEN)
 
 
+def test_energy_of_glitches_and_of_functional_toggles_adds_up(tmp_path: Path) -> None:
+    model = EnergyModel(netlist(tmp_path))
+    glitching = replace(SEEN, glitches=SEEN.toggles // 5)
+    found = model.by_toggle_kind(glitching)
+    assert found["functional"] == model.breakdown(SEEN)
+    assert vars(found["functional"][0] + found["glitch"][0]) == pytest.approx(vars(model.breakdown(glitching)[0]))
+    assert found["glitch"][0].comb_switching_fj == pytest.approx(found["functional"][0].comb_switching_fj / 5)
+    assert found["glitch"][0].clock_fj == found["glitch"][0].leakage_fj == 0
+
+
+def test_every_net_by_hand_and_all_of_them_as_the_breakdown(tmp_path: Path) -> None:
+    model = EnergyModel(netlist(tmp_path))
+    (found,) = model.nets_fj(SEEN)
+    load_ff = {A: 2, P: 3, N: 1, Y: 4, Q: 3}  # q drives the neighbour's p_i
+    assert {net: found[net] for net in load_ff} == pytest.approx(
+        {n: 2 * c * TOGGLES[n] / 100 for n, c in load_ff.items()}
+    )
+    columns = model.columns_fj(SEEN)
+    inner = found[[A, N, Y]].sum()  # p_i counts as the neighbour's q
+    assert inner == pytest.approx(columns["comb_switching_fj"][0])
+
+
 def test_leakage_alone_depends_on_the_clock_period(tmp_path: Path) -> None:
     (slow,), (fast,) = (EnergyModel(netlist(tmp_path), clock_ps=ps).breakdown(SEEN) for ps in (1000, 500))
     assert slow.leakage_fj == pytest.approx(2 * fast.leakage_fj)

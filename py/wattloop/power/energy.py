@@ -7,7 +7,7 @@ hidden and state-dependent leakage power follow the definitions of the sign-off 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -92,6 +92,16 @@ class EnergyModel:
         """Fields of `EnergyBreakdown` per cycle, each of shape (groups,)."""
         parts = [self._columns(density, duty) for density, duty in self._densities(activity)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def by_toggle_kind(self, activity: Activity) -> dict[str, list[EnergyBreakdown]]:
+        """`breakdown` apart: of the "functional" toggles alone, and what the "glitch" toggles add to it."""
+        functional, both = self.breakdown(replace(activity, glitches=None)), self.breakdown(activity)
+        added = [whole + -1.0 * part for whole, part in zip(both, functional, strict=True)]
+        return {"functional": functional, "glitch": added}
+
+    def nets_fj(self, activity: Activity | Rates) -> Float:
+        """Switching energy of every net per cycle, ports and clocks included, shape (groups, nets)."""
+        return np.concatenate([density * self._switching_fj for density, _ in self._densities(activity)])
 
     def instances(self, activity: Activity | Rates) -> InstanceEnergy:
         """Energy by instance per cycle, for comparison with a sign-off report."""
