@@ -14,9 +14,9 @@ from wattloop.activity.bitparallel.call import Call
 from wattloop.activity.bitparallel.circuit import Circuit, cut
 from wattloop.activity.bitparallel.delays import Steps, Use, liberty_delays, quantise
 from wattloop.activity.bitparallel.drive import planes_of
-from wattloop.activity.bitparallel.execute import execute, unpack
+from wattloop.activity.bitparallel.execute import default_threads, execute, unpack
 from wattloop.activity.bitparallel.functions import library_functions
-from wattloop.activity.bitparallel.layout import COLUMNS, jobs
+from wattloop.activity.bitparallel.layout import COLUMNS, Job, jobs
 from wattloop.activity.bitparallel.moves import CellMoves, watched_cells
 from wattloop.activity.bitparallel.program import Program, zero_delay
 from wattloop.activity.bitparallel.timed_program import timed
@@ -170,7 +170,7 @@ class Engine:
     def values(self, stimulus: Stimulus, nets: Sequence[int]) -> npt.NDArray[np.bool_]:
         """Settled value of each of `nets` at every vector, shape (groups, steps, lanes, len(nets))."""
         program = self.program(tuple(nets))
-        work = list(jobs(*stimulus.shape))
+        work = self._jobs(stimulus)
         starts = np.cumsum([0, *(job.sets * stimulus.steps for job in work)])
         words = np.zeros((int(starts[-1]), len(nets), COLUMNS), np.uint64)
         self._counts(stimulus, program, nets, probed=words, probed_at=starts[:-1].astype(np.int64))
@@ -203,6 +203,9 @@ class Engine:
             raise StimulusError("there is no stimulus to measure")
         return totals, transitions
 
+    def _jobs(self, stimulus: Stimulus) -> list[Job]:
+        return list(jobs(*stimulus.shape, threads=self.threads or default_threads()))
+
     def _planes(self, stimulus: Stimulus, program: Program) -> dict[str, npt.NDArray[np.int32]]:
         """Input planes of each signal, looked up once for all stimuli of the same signals."""
         key = tuple(stimulus.widths.items()), tuple(program.plane.items())
@@ -227,7 +230,7 @@ class Engine:
         if program.moves:
             counts["moves"] = np.zeros((stimulus.groups, program.moves), np.int64)
         call = Call(program, probes)
-        call.drive(stimulus, self._planes(stimulus, program), list(jobs(*stimulus.shape)))
+        call.drive(stimulus, self._planes(stimulus, program), self._jobs(stimulus))
         call.results(**counts, **vectors)
         execute(self.kernels.run, call, self.threads)
         return counts

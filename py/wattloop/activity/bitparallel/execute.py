@@ -6,6 +6,7 @@ import ctypes
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,12 @@ from wattloop.activity.bitparallel.layout import COLUMNS, WORD, Job
 def default_threads() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    """Threads that wait for work: to start them takes as long as a small run."""
+    return ThreadPoolExecutor(workers, thread_name_prefix="wattloop-activity")
 
 
 def execute(run: Callable[..., int], call: Call, threads: int) -> None:
@@ -32,8 +39,8 @@ def execute(run: Callable[..., int], call: Call, threads: int) -> None:
     if workers <= 1:
         failed = bool(run(*arguments))
     else:
-        with ThreadPoolExecutor(workers) as pool:
-            failed = any(pool.map(lambda _: run(*arguments), range(workers)))
+        others = [_pool(workers - 1).submit(run, *arguments) for _ in range(workers - 1)]
+        failed = any([bool(run(*arguments)), *(other.result() for other in others)])
     if failed:
         raise MemoryError("not enough memory for the engine's value slots")
 

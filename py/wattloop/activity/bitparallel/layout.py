@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 COLUMNS = 8
 WORD = 64
-_POSITIONS_PER_JOB = 2048  # long enough to hide a job's start, short enough to share the work evenly
+# Long enough to hide a job's start and end; short enough, and enough of them for each thread, to share the work evenly.
+_LONGEST, _SHORTEST, _JOBS_A_THREAD = 2048, 128, 16
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,20 @@ class Job:
     advance: int
 
 
-def jobs(groups: int, steps: int, lanes: int) -> Iterator[Job]:
+def jobs(groups: int, steps: int, lanes: int, threads: int = 1) -> Iterator[Job]:
     """Jobs that together hold every lane of every group once.
 
     A group of eight columns or more has jobs of its own; smaller groups share vectors.
+
+    Args:
+        groups, steps, lanes: of the stimulus.
+        threads: among which the jobs are to be shared.
     """
     columns = -(-lanes // WORD)
     if columns >= COLUMNS:
         sets = -(-columns // COLUMNS)
-        share = max(1, _POSITIONS_PER_JOB // steps)
+        fair = groups * sets * steps // (_JOBS_A_THREAD * threads)
+        share = max(1, min(_LONGEST, max(_SHORTEST, fair)) // steps)
         for group in range(groups):
             for first in range(0, sets, share):
                 lane = tuple((first * COLUMNS + u) * WORD for u in range(COLUMNS))
