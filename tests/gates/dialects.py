@@ -234,12 +234,12 @@ DIALECTS: dict[str, Callable[[], Dialect]] = {
         header="""
  define(def_sim_opt,library,string); define(driver_model,library,string);
  library_features("report_delay_calculation"); define_cell_area(bond_pads,pad_slots); technology("cmos");
- revision : 1.0000000000; delay_model : "table_lookup"; time_unit : "1ns"; voltage_unit : "1V";
+ revision : 1.0000000000;; delay_model : "table_lookup"; time_unit : "1ns"; voltage_unit : "1V";
  capacitive_load_unit(1.0000000000, "pf"); leakage_power_unit : "1nW"; current_unit : "1mA";
  pulling_resistance_unit : "1kohm"; nom_voltage : 0.9; default_cell_leakage_power : 0.0; default_input_pin_cap : 0.0;
  voltage_map("VPWR", 0.8000000000); voltage_map("VGND", 0.0000000000);
  operating_conditions ("tt_025C_0v80") { voltage : 0.8; process : 1.0; tree_type : "balanced_tree"; }
- operating_conditions ("ff") { voltage : 1.1; } default_operating_conditions : "tt_025C_0v80";
+ operating_conditions ("ff") { voltage : 1.1; ; } default_operating_conditions : "tt_025C_0v80";
  lu_table_template ("driver_waveform_template") { variable_1 : "input_net_transition";
    variable_2 : "normalized_voltage"; index_1 ("1, 2"); index_2 ("0, 1"); }
  normalized_driver_waveform ("driver_waveform_template") { index_1 ("1, 2"); index_2 ("0, 1"); values("0, 1", "0, 2"); }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ Node = Any  # of liberty-parser's syntax tree, which has no types
 _FORMAT = 2  # of the cached tree; raise it when `_plain` changes
 _FILE = "library.json"
 _LIMIT_MIB = 256
+_SEMICOLONS = re.compile(r";((?:\s*;)+)")
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,19 @@ def _parse(path: Path, data: bytes) -> list[Any]:
     from liberty.parser import ExceptionWithLineNum, LibertyParser  # brings sympy, a second that most runs save
 
     try:
-        tops = LibertyParser().read_liberty_chars(_Characters(data.decode("utf-8", errors="replace")))
+        text = _SEMICOLONS.sub(_one_semicolon, data.decode("utf-8", errors="replace"))
+        tops = LibertyParser().read_liberty_chars(_Characters(text))
     except ExceptionWithLineNum as error:
         raise LibertyError(f"{path}, line {error.line_num + 1}: {_what(error.e)}") from error
     libraries = [top for top in tops if top.group_name == "library"]
     if len(libraries) != 1:
         raise LibertyError(f"{path} holds {len(libraries)} library groups instead of one: give one library a file")
     return _plain(libraries[0])
+
+
+def _one_semicolon(match: re.Match[str]) -> str:
+    """Of several semicolons the first, which is all that the parser takes; the lines between them stay."""
+    return ";" + match[1].replace(";", " ")
 
 
 class _Characters:
