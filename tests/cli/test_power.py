@@ -161,3 +161,58 @@ def test_our_activity_goes_out_as_saif_and_comes_back_as_power(wattloop: Wattloo
     energy = EnergyModel(netlist, 200.0, "typical", "alone").instances(seen)
     fj = sum(float(part.sum()) for part in vars(energy).values())
     assert found["groups"]["total"]["total_w"] == pytest.approx(fj * 1e-3 / 200, rel=1e-9)
+
+
+VERILOG = """
+module m (clk, d, q);
+  input clk, d; output q; wire n;
+  INV_X1 u1 (.A(d), .ZN(n));
+  DFF_X1 u2 (.CK(clk), .D(n), .Q(q));
+endmodule
+"""
+VCD = """$timescale 1 ps $end
+$scope module tb $end
+$scope module u_m $end
+$var wire 1 ! clk $end
+$var wire 1 " d $end
+$var wire 1 # n $end
+$var wire 1 $ q $end
+$upscope $end
+$upscope $end
+$enddefinitions $end
+#0
+0!
+0"
+1#
+0$
+#500
+1!
+1$
+1"
+0#
+#1000
+0!
+#1500
+1!
+0$
+#2000
+0!
+"""
+
+
+def test_a_waveform_is_as_good_as_saif(wattloop: Wattloop, tmp_path: Path) -> None:
+    (tmp_path / "m.v").write_text(VERILOG)
+    (tmp_path / "a.vcd").write_text(VCD)
+    nets = {"clk": (1000, 4), "d": (1500, 1), "n": (500, 1), "q": (1000, 2)}
+    rows = "".join(f"({name} (T0 {2000 - high}) (T1 {high}) (TC {toggles}))" for name, (high, toggles) in nets.items())
+    saif = f"(SAIFILE (TIMESCALE 1 ps) (DURATION 2000) (INSTANCE tb (INSTANCE u_m (NET {rows}))))"
+    (tmp_path / "a.saif").write_text(saif)
+    common = ("--netlist", "m.v", "--liberty", "nangate45", "--scope", "tb/u_m", "--clock", "clk=1ns", "--json")
+    found = [
+        json.loads(wattloop("power", *common, *activity).stdout)
+        for activity in (("--waves", "a.vcd"), ("--saif", "a.saif"))
+    ]
+    assert found[0] == found[1]
+    assert found[0]["critical_path_arrival"] is None
+    assert found[0]["instances_w"]["u2"][0] > 0
+    assert (found[0]["annotated_pins"], found[0]["unannotated_pins"]) == (8, 1)  # the open QN

@@ -50,7 +50,7 @@ class PowerReport:
         annotated_pins: connected pins of instances and bits of ports whose net the activity covers.
         unannotated_pins: the others; their activity was propagated through the logic.
         convention: how power was counted.
-        timing: the critical path, None where no register captures anything.
+        timing: the critical path, None where none leads from a register to a register.
     """
 
     instances: tuple[str, ...]
@@ -117,9 +117,10 @@ def _group(netlist: Netlist, instance: Instance, network: frozenset[int]) -> str
 
 
 def _timing(netlist: Netlist, clock: Clock, load: str, wire_ff: float) -> TimingReport | None:
-    if not any(netlist.cell(i).inputs[p].timing for i in netlist.flops for p in netlist.cell(i).inputs):
+    try:
+        return critical_path(netlist, clock_ps=clock.period_ps, load=load, context="alone", wire_ff=wire_ff)
+    except NetlistError:  # no path from register to register; what else there is to object came up with the slews
         return None
-    return critical_path(netlist, clock_ps=clock.period_ps, load=load, context="alone", wire_ff=wire_ff)
 
 
 def clock_network(netlist: Netlist, port: str) -> frozenset[int]:
