@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -116,6 +117,27 @@ def test_a_report_that_is_not_met_fails(case: Path, wattloop: Wattloop, tmp_path
     done = wattloop("verify", "power", "--oracle", "oracle", "--liberty", f"other={case}")
     assert done.returncode == 1, done.stderr
     assert "0 of 1 cases within the bounds" in done.stdout
+
+
+def test_reports_of_other_libraries_are_met_once_their_files_are_named(
+    case: Path, wattloop: Wattloop, tmp_path: Path
+) -> None:
+    text = Path(resolve("nangate45").path).read_text()
+    flops = text.index("cell (DFF")
+    head, parts = text[: text.index("cell (")], (text[text.index("cell (") : flops], text[flops:].rstrip()[:-1])
+    for name, cells in zip(("logic", "flops"), parts, strict=True):
+        (tmp_path / f"{name}.lib.gz").write_bytes(gzip.compress(f"{head}{cells}\n}}\n".encode(), compresslevel=1))
+    shutil.copytree(case, tmp_path / "oracle" / CASE, copy_function=shutil.copyfile)
+    path = tmp_path / "oracle" / CASE / "opensta.json"
+    path.write_text(path.read_text().replace('"library": "nangate45"', '"library": "kit"'))
+    files = [part for name in ("logic", "flops") for part in ("--liberty", f"kit={name}.lib.gz")]
+    done = wattloop("verify", "power", "--oracle", "oracle", "--json", *files)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["cases"]
+    assert found["worst_instance_error"] < 1e-6
+    done = wattloop("verify", "power", "--oracle", "oracle")
+    assert done.returncode == 2
+    assert "no Liberty library 'kit'" in done.stderr
 
 
 def test_without_reports_it_says_what_it_needs(refused_here: Callable[..., str]) -> None:
