@@ -123,7 +123,7 @@ def started(tiny: Path, tmp_path: Path, cache: Path) -> Started:
 
 
 def ended(process: subprocess.Popen[str]) -> int:
-    _, rest = process.communicate(timeout=60)
+    _, rest = process.communicate(timeout=600)
     assert "Traceback" not in rest
     return process.returncode
 
