@@ -19,7 +19,7 @@ from wattloop.gates.netlist import Netlist
 
 def combinational(library: Library) -> list[CellType]:
     cells = (library.cells[name] for name in library.cells)
-    return [cell for cell in cells if not cell.unsupported and cell.flop is None and cell.inputs and cell.outputs]
+    return [cell for cell in cells if not cell.unsupported and not cell.sequential and cell.inputs and cell.outputs]
 
 
 def truth_tables(group: Group) -> dict[str, str]:

@@ -108,7 +108,7 @@ def test_all_cells_can_be_asked_for(dialect: str, tmp_path: Path) -> None:
     (tmp_path / "kit.lib").write_text(DIALECTS[dialect]().text())
     cells = read_liberty(tmp_path / "kit.lib").cells
     for name, cell in cells.items():
-        simulated = name in ("INV", "NAND2", "DFF", "sdfbbp", "filler")
+        simulated = name in ("INV", "NAND2", "DFF", "sdfbbp", "filler", "dlclkp")
         assert (not cell.unsupported) == simulated, cell.unsupported
         assert name in cell.unsupported or simulated
     assert {name for name, cell in cells.items() if cell.unreadable} <= {"ram", "pad", "odd_axis"}
@@ -160,7 +160,7 @@ def test_a_cell_that_is_not_understood_stops_only_who_uses_it(cell: str, message
         read_netlist(tmp_path / "odd.v", read_liberty(tmp_path / "kit.lib"))
 
 
-def test_what_has_an_activity_need_not_be_simulated(tmp_path: Path) -> None:
+def test_the_power_of_a_gated_clock_follows_its_recorded_activity(tmp_path: Path) -> None:
     (tmp_path / "kit.lib").write_text(DIALECTS["sky130"]().text())
     (tmp_path / "gated.v").write_text(
         "module m (ck, en, rn, q); input ck, en, rn; output q; wire g, d;"
@@ -168,9 +168,9 @@ def test_what_has_an_activity_need_not_be_simulated(tmp_path: Path) -> None:
         " endmodule"
     )
     library = read_liberty(tmp_path / "kit.lib")
-    with pytest.raises(NetlistError, match="statetable group, which wattloop does not simulate"):
-        read_netlist(tmp_path / "gated.v", library)
-    netlist = read_netlist(tmp_path / "gated.v", library, simulated=False)
+    netlist = read_netlist(tmp_path / "gated.v", library)
+    assert [gate.name for gate in netlist.clock_gates] == ["u1"]
+    assert netlist.clock_nets == {netlist.aliases["ck"], netlist.aliases["g"]}
     q, g = netlist.aliases["q"], netlist.aliases["g"]
     one = np.eye(len(netlist.nets))
     half = Recording(netlist.nets, (q, g), 10 * one[q] + 20 * one[g], 500 * one[q], 1000, 100, "by hand")
@@ -180,3 +180,22 @@ def test_what_has_an_activity_need_not_be_simulated(tmp_path: Path) -> None:
     clock_pin_fj = 0.2 * (0.25 * 1.0 + 0.75 * 1.5)
     data_and_output_fj = found.watts[1, 0] * 1e15 * 1e-9 - clock_pin_fj
     assert 0.1 * 0.25 < data_and_output_fj < 0.1 * (0.3 + 5)
+
+
+def test_what_has_an_activity_need_not_be_simulated(tmp_path: Path) -> None:
+    (tmp_path / "kit.lib").write_text(DIALECTS["sky130"]().text())
+    (tmp_path / "open.v").write_text(
+        "module m (a, e, z); input a, e; output z; ebufn u1 (.A(a), .TE_B(e), .Z(z)); endmodule"
+    )
+    library = read_liberty(tmp_path / "kit.lib")
+    with pytest.raises(NetlistError, match="tri-state cell"):
+        read_netlist(tmp_path / "open.v", library)
+    assert read_netlist(tmp_path / "open.v", library, simulated=False).instances[0].cell == "ebufn"
+
+
+@pytest.mark.parametrize("missing", ["clock_gate_clock_pin", "clock_gate_out_pin", "clock_gating_integrated_cell"])
+def test_a_clock_gate_that_does_not_tell_its_pins_is_a_latch(missing: str, tmp_path: Path) -> None:
+    (tmp_path / "kit.lib").write_text(DIALECTS["sky130"]().text().replace(missing, "nothing"))
+    cell = read_liberty(tmp_path / "kit.lib").cells["dlclkp"]
+    assert cell.clock_gate is None
+    assert "statetable group" in cell.unsupported

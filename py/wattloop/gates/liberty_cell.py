@@ -8,7 +8,7 @@ from wattloop.errors import LibertyError
 from wattloop.gates import logic
 from wattloop.gates.liberty_syntax import Group
 from wattloop.gates.liberty_units import Context, number, read_table
-from wattloop.gates.library import CellType, Flop, LeakageState, Pin, PowerArc, Table, TimingArc
+from wattloop.gates.library import CellType, ClockGate, Flop, LeakageState, Pin, PowerArc, Table, TimingArc
 from wattloop.gates.logic import Expr
 
 _DELAY_KINDS = {
@@ -72,7 +72,8 @@ def _read(context: Context, group: Group) -> CellType:
     supplies = {pin.name: context.supplies_v.get(pin.get("voltage_name") or "") for pin in group.groups("pg_pin")}
     pins = [_pin(context, pin, name, supplies, where) for pin in group.groups("pin") for name in pin.args]
     outputs = {pin.name: pin for pin in pins if pin.direction == "output"}
-    unsupported = _unsupported(group, outputs.values())
+    clock_gate = _clock_gate(group, outputs)
+    unsupported = "" if clock_gate else _unsupported(group, outputs.values())
     return CellType(
         name=group.name,
         area_um2=number(group.get("area", "0"), f"{where}: area"),
@@ -80,10 +81,11 @@ def _read(context: Context, group: Group) -> CellType:
         leakage_states=states,
         inputs={pin.name: pin for pin in pins if pin.direction == "input"},
         outputs=outputs,
-        flop=None if unsupported else _flop(group, where),
+        flop=None if unsupported or clock_gate else _flop(group, where),
         unsupported=unsupported,
         sequential=any(group.first(kind) is not None for kind in _SEQUENTIAL),
         power_pins=tuple(supplies),
+        clock_gate=clock_gate,
     )
 
 
@@ -99,6 +101,20 @@ def _expr(text: str | None, where: str) -> Expr | None:
 def _leakage(context: Context, group: Group, where: str) -> LeakageState:
     value = number(group.get("value"), f"{where}: leakage_power: value") * context.leakage_pw
     return LeakageState(_expr(group.get("when"), where), value, group.get("related_pg_pin"))
+
+
+def _clock_gate(group: Group, outputs: Mapping[str, Pin]) -> ClockGate | None:
+    """The clock gate that the file says a cell is; None where its pins are not told or it gives out anything else."""
+    kind = group.get("clock_gating_integrated_cell")
+
+    def marked(role: str) -> list[str]:
+        mark = f"clock_gate_{role}_pin"
+        return [name for pin in group.groups("pin") if pin.get(mark) == "true" for name in pin.args]
+
+    clocks, gated = marked("clock"), marked("out")
+    if not kind or len(clocks) != 1 or len(gated) != 1 or list(outputs) != gated:
+        return None
+    return ClockGate(kind, clocks[0], gated[0])
 
 
 def _flop(group: Group, where: str) -> Flop | None:

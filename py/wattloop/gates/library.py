@@ -170,6 +170,21 @@ class Flop:
 
 
 @dataclass(frozen=True)
+class ClockGate:
+    """What makes a cell a clock gate (`clock_gating_integrated_cell`).
+
+    Attributes:
+        kind: the attribute's value, such as "latch_posedge_precontrol".
+        clock_pin: the input that the clock enters by.
+        output_pin: the output that the gated clock leaves by.
+    """
+
+    kind: str
+    clock_pin: str
+    output_pin: str
+
+
+@dataclass(frozen=True)
 class LeakageState:
     """One `leakage_power` group, of the supply `power_pin` where the file tells supplies apart."""
 
@@ -194,6 +209,7 @@ class CellType:
         power_pins: its supply pins.
         unreadable: why its figures are not known either, empty if they are; then it has no pins here.
         sequential: it stores something: a flip-flop, a latch, a state table.
+        clock_gate: how it gates a clock, None for all other cells.
     """
 
     name: str
@@ -207,6 +223,7 @@ class CellType:
     power_pins: tuple[str, ...] = ()
     unreadable: str = ""
     sequential: bool = False
+    clock_gate: ClockGate | None = None
 
 
 @dataclass(frozen=True)

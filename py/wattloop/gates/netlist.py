@@ -78,7 +78,7 @@ class Netlist:
 
     @cached_property
     def combinational(self) -> tuple[Instance, ...]:
-        """The combinational cells, each after its drivers.
+        """The cells that are no flip-flops, each after its drivers; engines pass over clock gates among them.
 
         Raises:
             NetlistError: a combinational loop; the message names a net on it.
@@ -86,9 +86,22 @@ class Netlist:
         return self._topological()
 
     @cached_property
+    def clock_gates(self) -> tuple[Instance, ...]:
+        """The clock gates (`clock_gating_integrated_cell`)."""
+        return tuple(i for i in self.instances if i.cell in self.library.cells and self.cell(i).clock_gate is not None)
+
+    @cached_property
+    def gated_clocks(self) -> frozenset[int]:
+        """Nets that clock gates give out: clocks that do not tick in every cycle."""
+        outputs = ((i, self.cell(i).clock_gate) for i in self.clock_gates)
+        return frozenset(i.pins[g.output_pin] for i, g in outputs if g is not None and g.output_pin in i.pins)
+
+    @cached_property
     def clock_nets(self) -> frozenset[int]:
-        """Nets at the flip-flops' clock pins."""
-        return frozenset(i.pins[f.clock_pin] for i in self.flops if (f := self.cell(i).flop) is not None)
+        """Nets at the clock pins of flip-flops and clock gates, and those that clock gates give out."""
+        flops = {i.pins[f.clock_pin] for i in self.flops if (f := self.cell(i).flop) is not None}
+        gates = {i.pins[g.clock_pin] for i in self.clock_gates if (g := self.cell(i).clock_gate) is not None}
+        return frozenset(flops | gates | self.gated_clocks)
 
     @cached_property
     def sources(self) -> tuple[int, ...]:

@@ -184,7 +184,7 @@ class _Job:
         buffer = self._buffer()
         constraints = {"driving_cell": buffer.name, "load_ff": f"{_data_cap_ff(flop):.6f}"}
         cells = self._library.cells
-        dont_use = "".join(f" -dont_use {name}" for name in cells if cells[name].unsupported)
+        dont_use = "".join(f" -dont_use {name}" for name in cells if _unused(cells[name]))
         files = {"rtl": "rtl.sv", "liberty": "library.lib", "constraints": "abc.constr"}
         scripts = {
             "synth.ys": render_script(
@@ -225,6 +225,11 @@ class _Job:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _unused(cell: CellType) -> bool:
+    """Whether mapping must not use a cell."""
+    return bool(cell.unsupported) or cell.clock_gate is not None
 
 
 def _is_buffer(cell: CellType) -> bool:

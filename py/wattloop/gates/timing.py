@@ -183,7 +183,7 @@ class _Propagation:
         """Events at the outputs of a combinational cell."""
         cell = self._netlist.cell(instance)
         for pin in (p for p in cell.outputs if p in instance.pins):
-            if not cell.outputs[pin].timing and cell.inputs and not cell.unsupported:
+            if not cell.outputs[pin].timing and cell.inputs and not (cell.unsupported or cell.clock_gate):
                 raise NetlistError(
                     f"cell {cell.name}: output {pin} has no timing tables in {self._netlist.library.name}"
                 )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from wattloop.activity.drive import switching_nets
 from wattloop.activity.result import Activity, Rates
-from wattloop.errors import AnnotationError
+from wattloop.errors import AnnotationError, NetlistError
 from wattloop.gates.loads import neighbour_ports, net_loads_ff
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.timing import net_slews_ps
@@ -82,6 +82,7 @@ class EnergyModel:
 
         Raises:
             AnnotationError: the activity is of another netlist or does not cover it.
+            NetlistError: the netlist gates a clock.
         """
         columns = self.columns_fj(activity)
         names = [f.name for f in fields(EnergyBreakdown)]
@@ -113,6 +114,12 @@ class EnergyModel:
         """Toggles per cycle and duty of every net, a few groups at a time, each of shape (groups, nets)."""
         if activity.nets != self.netlist.nets:
             raise AnnotationError(f"the activity is not of netlist {self.netlist.name}: measure that one")
+        if self.netlist.clock_gates:
+            gate = self.netlist.clock_gates[0]
+            raise NetlistError(
+                f"netlist {self.netlist.name}: {gate.name} ({gate.cell}) gates a clock, and how often that ticks is"
+                " no part of an activity: use `wattloop power` with a SAIF or VCD file that covers it"
+            )
         activity.require_full(switching_nets(self.netlist))
         clocks = list(self.netlist.clock_nets)
         for first in range(0, activity.groups, _GROUPS_AT_ONCE):

@@ -60,6 +60,12 @@ def test_a_latch_names_the_instance_and_the_cell() -> None:
         Engine(netlist(latch, INVERTER)).measure([stimulus(x=X)])
 
 
+def test_only_a_clock_gate_may_hold_a_latch() -> None:
+    gate = Instance("u_gate", "CLKGATETST_X1", {"CLK": 0, "E": 1, "TE": 1, "Q": 2})
+    with pytest.raises(NetlistError, match=r"net middle, which cell u_inv reads, is a clock"):
+        Engine(netlist(gate, INVERTER)).measure([stimulus(x=X)])
+
+
 def test_a_tri_state_cell_names_the_instance_and_the_cell() -> None:
     tri_state = Instance("u_tri", "TBUF_X1", {"I": 0, "EN": 1, "Z": 2})
     with pytest.raises(NetlistError, match=r"u_tri.*TBUF_X1.*tri-state"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from wattloop.activity.bitparallel.functions import Function, function_of
 from wattloop.activity.drive import driven_nets, twin_outputs
@@ -51,9 +52,18 @@ class Circuit:
     other_order: tuple[Gate, ...]
     ends: tuple[int, ...]
 
+    @cached_property
+    def driven(self) -> tuple[int, ...]:
+        """Nets that the stimulus or a gate drives, in ascending order."""
+        return tuple(sorted({*self.sources, *(gate.output for gate in self.gates)}))
+
 
 def cut(netlist: Netlist) -> Circuit:
     """`netlist` with its flip-flops cut.
+
+    A clock gate (`clock_gating_integrated_cell`) is cut too. Its enable and test pins are ends, as a flip-flop's data
+    pins are. Its output is a clock like those at the flip-flops' clock pins: no stimulus drives it, nobody counts it,
+    no gate may read it. Whether the registers behind it load is up to the stimulus, which gives their values anyway.
 
     Raises:
         NetlistError: an unknown or unsupported cell, a loop, or a net with no driver or with several: names it.
@@ -67,7 +77,7 @@ def cut(netlist: Netlist) -> Circuit:
     sources = driven_nets(netlist)
     _check_drivers(netlist, sources, gates)
     ports = [net for bits in netlist.outputs.values() for net in bits]
-    data = [i.pins[pin] for i in netlist.flops for pin in _data_pins(netlist, i)]
+    data = [i.pins[pin] for i in (*netlist.flops, *netlist.clock_gates) for pin in _data_pins(netlist, i)]
     known = {*sources, *netlist.constants, *(gate.output for gate in gates)}
     ends = tuple(net for net in dict.fromkeys([*ports, *data]) if net in known)  # a clock given out has no value
     return Circuit(len(netlist.nets), sources, dict(netlist.constants), tuple(gates), _depth_first(in_file), ends)
@@ -101,12 +111,13 @@ def _check_cell(netlist: Netlist, instance: Instance) -> None:
         if pin not in instance.pins:
             raise NetlistError(f"{where}: input pin {pin} is not connected")
     for pin, spec in cell.outputs.items():
-        if pin in instance.pins and spec.function is None:
+        if pin in instance.pins and spec.function is None and cell.clock_gate is None:
             raise NetlistError(f"{where}: output pin {pin} of cell {cell.name} has no function")
 
 
 def _gates(netlist: Netlist, instance: Instance) -> Iterator[Gate]:
-    for pin, spec in netlist.cell(instance).outputs.items():
+    cell = netlist.cell(instance)
+    for pin, spec in cell.outputs.items() if cell.clock_gate is None else ():
         if pin in instance.pins and spec.function is not None:
             function, names = function_of(spec.function)
             inputs = tuple(instance.pins[name] for name in names)
@@ -123,8 +134,9 @@ def _second_outputs(netlist: Netlist) -> Iterator[Gate]:
 
 def _data_pins(netlist: Netlist, instance: Instance) -> Iterator[str]:
     cell = netlist.cell(instance)
+    cut_at = cell.flop or cell.clock_gate
     for pin in cell.inputs:
-        if cell.flop is not None and pin != cell.flop.clock_pin:
+        if cut_at is not None and pin != cut_at.clock_pin:
             yield pin
 
 
@@ -134,19 +146,30 @@ def _check_drivers(netlist: Netlist, sources: tuple[int, ...], gates: list[Gate]
         _claim(netlist, driver, constant, "a constant")
     for gate in gates:
         _claim(netlist, driver, gate.output, f"pin {gate.pin} of {gate.instance}")
-    for gate in gates:
-        for net in gate.inputs:
-            if net not in driver:
-                why = "is a clock" if net in netlist.clock_nets else "has no driver"
-                raise NetlistError(
-                    f"netlist {netlist.name}: net {netlist.nets[net]}, which cell {gate.instance} reads, {why}"
-                )
+    for net, reader in _readers(netlist, gates):
+        if net not in driver:
+            why = "is a clock" if net in netlist.clock_nets else "has no driver"
+            raise NetlistError(f"netlist {netlist.name}: net {netlist.nets[net]}, which {reader} reads, {why}")
     for port, bits in netlist.outputs.items():
         for net in bits:
             if net not in driver and net not in netlist.clock_nets:
                 raise NetlistError(
                     f"netlist {netlist.name}: net {netlist.nets[net]}, which port {port} gives out, has no driver"
                 )
+    for instance in netlist.clock_gates:
+        for net in (instance.pins[pin] for pin in netlist.cell(instance).outputs if pin in instance.pins):
+            _claim(netlist, driver, net, f"clock gate {instance.name}")
+
+
+def _readers(netlist: Netlist, gates: list[Gate]) -> Iterator[tuple[int, str]]:
+    """Every net that must have a value, and who reads it."""
+    for gate in gates:
+        for net in gate.inputs:
+            yield net, f"cell {gate.instance}"
+    for instance in (*netlist.flops, *netlist.clock_gates):
+        for pin in _data_pins(netlist, instance):
+            if instance.pins[pin] not in netlist.clock_nets:  # a clock that is stored has no value here
+                yield instance.pins[pin], f"pin {pin} of {instance.name}"
 
 
 def _claim(netlist: Netlist, driver: dict[int, str], net: int, by: str) -> None:

@@ -57,7 +57,7 @@ def _library_functions(library: Library) -> set[Function]:
 
 def cell_functions(cell: CellType) -> set[Function]:
     """Functions of the output pins of a combinational cell; none for other cells."""
-    if cell.unsupported or cell.flop is not None:
+    if cell.unsupported or cell.flop is not None or cell.clock_gate is not None:
         return set()
     return {function_of(pin.function)[0] for pin in cell.outputs.values() if pin.function is not None}
 

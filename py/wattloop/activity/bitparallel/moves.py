@@ -114,6 +114,8 @@ def watched_cells(netlist: Netlist) -> tuple[Cell, ...]:
     found = []
     for instance in netlist.combinational:
         cell = netlist.cell(instance)
+        if cell.clock_gate is not None:
+            continue
         functions = [spec.function for pin, spec in cell.outputs.items() if pin in instance.pins and spec.function]
         used = {name for function in functions for name in variables(function)}
         pins = tuple(pin for pin in cell.inputs if pin in used)

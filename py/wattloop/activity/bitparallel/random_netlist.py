@@ -18,7 +18,12 @@ def one_cell_a_function(library: Library) -> tuple[CellType, ...]:
     found: dict[tuple[tuple[str, str], ...], CellType] = {}
     for name in library.cells:
         cell = library.cells[name]
-        if not cell.unsupported and cell.flop is None and all(p.function is not None for p in cell.outputs.values()):
+        if (
+            not cell.unsupported
+            and cell.flop is None
+            and cell.clock_gate is None
+            and all(p.function is not None for p in cell.outputs.values())
+        ):
             found.setdefault(tuple((p, str(spec.function)) for p, spec in cell.outputs.items()), cell)
     return tuple(cell for key, cell in found.items() if key)
 

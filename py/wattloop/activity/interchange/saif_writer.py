@@ -23,7 +23,7 @@ def write_saif(path: str | Path, netlist: Netlist, activity: Activity, *, scope:
     """Write the activity of all groups together.
 
     A counted transition is a clock cycle; what the groups and lanes did at once stands one behind the other. Clock
-    nets get two toggles a cycle and half the time at 1.
+    nets get two toggles a cycle and half the time at 1; gated clocks are left out, how often they tick is not known.
 
     Args:
         path: the file.
@@ -53,12 +53,14 @@ def _lines(netlist: Netlist, activity: Activity, scope: list[str], unit: str, pe
     yield f"(TIMESCALE {unit})\n(DURATION {cycles * period})"
     yield from (f"(INSTANCE {_escaped(name)}" for name in scope)
     yield "(NET"
-    names = sorted((name, net) for name, net in netlist.aliases.items() if "'" not in name)  # 1'b0 is no name
+    unknown = netlist.gated_clocks  # how often they tick is no part of an activity: left to whoever reads the file
+    named = ((name, net) for name, net in netlist.aliases.items() if net not in unknown)
+    names = sorted((name, net) for name, net in named if "'" not in name)  # 1'b0 is no name
     yield from (f" ({_escaped(name)} {values[net]})" for name, net in names)
     yield ")"
     for instance in netlist.instances:
         yield f"(INSTANCE {_escaped(instance.name)}\n(NET"
-        yield from (f" ({_escaped(pin)} {values[net]})" for pin, net in instance.pins.items())
+        yield from (f" ({_escaped(pin)} {values[net]})" for pin, net in instance.pins.items() if net not in unknown)
         yield ")\n)"
     yield ")" * (len(scope) + 1)
 
