@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wattloop.activity.bitparallel.layout import COLUMNS, Job
+from wattloop.activity.bitparallel.layout import COLUMNS, Work
 from wattloop.activity.bitparallel.program import Program
 from wattloop.activity.stimulus import Stimulus
 
@@ -109,7 +109,7 @@ class Call:
         )
         self.run = _Run()
 
-    def drive(self, stimulus: Stimulus, planes: Mapping[str, npt.NDArray[np.int32]], jobs: Sequence[Job]) -> None:
+    def drive(self, stimulus: Stimulus, planes: Mapping[str, npt.NDArray[np.int32]], work: Work) -> None:
         """Point to `stimulus`, whose signals feed the given input planes, and to its jobs."""
         signals = (_Signal * len(stimulus.signals))()
         for k, (name, values) in enumerate(stimulus.signals.items()):
@@ -129,9 +129,8 @@ class Call:
             ctypes.addressof(signals),
             self._at(counted),
         )
-        self.run.jobs = len(jobs)
-        flat = [(job.sets, *job.group, *job.lane, job.advance) for job in jobs]
-        self.run.job = self._at(np.array(flat, np.int64))
+        self.run.jobs = len(work.jobs)
+        self.run.job = self._at(work.table)
         self.run.next = 0
 
     def results(self, **arrays: npt.NDArray[Any] | None) -> None:

@@ -16,7 +16,7 @@ from wattloop.activity.bitparallel.delays import Steps, Use, liberty_delays, qua
 from wattloop.activity.bitparallel.drive import planes_of
 from wattloop.activity.bitparallel.execute import default_threads, execute, unpack
 from wattloop.activity.bitparallel.functions import library_functions
-from wattloop.activity.bitparallel.layout import COLUMNS, Job, jobs
+from wattloop.activity.bitparallel.layout import COLUMNS, Work, work
 from wattloop.activity.bitparallel.moves import CellMoves, watched_cells
 from wattloop.activity.bitparallel.program import Program, zero_delay
 from wattloop.activity.bitparallel.timed_program import timed
@@ -112,10 +112,9 @@ class Engine:
         totals, transitions = self._totals(stimuli, self._counting)
         for net, value in self.netlist.constants.items():
             totals["high"][:, net] = value * transitions
-        driven = {*self.circuit.sources, *(gate.output for gate in self.circuit.gates)}
         return Activity(
             nets=self.netlist.nets,
-            annotated=tuple(sorted(driven)),
+            annotated=self.circuit.driven,
             toggles=totals["toggles"],
             high=totals["high"],
             transitions=transitions,
@@ -170,12 +169,12 @@ class Engine:
     def values(self, stimulus: Stimulus, nets: Sequence[int]) -> npt.NDArray[np.bool_]:
         """Settled value of each of `nets` at every vector, shape (groups, steps, lanes, len(nets))."""
         program = self.program(tuple(nets))
-        work = self._jobs(stimulus)
-        starts = np.cumsum([0, *(job.sets * stimulus.steps for job in work)])
+        listed = self._work(stimulus).jobs
+        starts = np.cumsum([0, *(job.sets * stimulus.steps for job in listed)])
         words = np.zeros((int(starts[-1]), len(nets), COLUMNS), np.uint64)
         self._counts(stimulus, program, nets, probed=words, probed_at=starts[:-1].astype(np.int64))
         found = np.zeros((*stimulus.shape, len(nets)), np.bool_)
-        for job, start in zip(work, starts, strict=False):
+        for job, start in zip(listed, starts, strict=False):
             unpack(job, words[start : start + job.sets * stimulus.steps], found)
         return found
 
@@ -203,8 +202,8 @@ class Engine:
             raise StimulusError("there is no stimulus to measure")
         return totals, transitions
 
-    def _jobs(self, stimulus: Stimulus) -> list[Job]:
-        return list(jobs(*stimulus.shape, threads=self.threads or default_threads()))
+    def _work(self, stimulus: Stimulus) -> Work:
+        return work(*stimulus.shape, self.threads or default_threads())
 
     def _planes(self, stimulus: Stimulus, program: Program) -> dict[str, npt.NDArray[np.int32]]:
         """Input planes of each signal, looked up once for all stimuli of the same signals."""
@@ -230,7 +229,7 @@ class Engine:
         if program.moves:
             counts["moves"] = np.zeros((stimulus.groups, program.moves), np.int64)
         call = Call(program, probes)
-        call.drive(stimulus, self._planes(stimulus, program), self._jobs(stimulus))
+        call.drive(stimulus, self._planes(stimulus, program), self._work(stimulus))
         call.results(**counts, **vectors)
         execute(self.kernels.run, call, self.threads)
         return counts

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
 
 COLUMNS = 8
 WORD = 64
@@ -26,6 +30,26 @@ class Job:
     group: tuple[int, ...]
     lane: tuple[int, ...]
     advance: int
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """All jobs of a run.
+
+    Attributes:
+        jobs: the jobs.
+        table: the same for the kernels, shape (jobs, 2 + 2 * COLUMNS).
+    """
+
+    jobs: tuple[Job, ...]
+    table: npt.NDArray[np.int64]
+
+
+@lru_cache(4)
+def work(groups: int, steps: int, lanes: int, threads: int = 1) -> Work:
+    """`jobs`, remembered: listing them takes as long as a tenth of a million vectors."""
+    found = tuple(jobs(groups, steps, lanes, threads))
+    return Work(found, np.array([(job.sets, *job.group, *job.lane, job.advance) for job in found], np.int64))
 
 
 def jobs(groups: int, steps: int, lanes: int, threads: int = 1) -> Iterator[Job]:

@@ -49,6 +49,9 @@ static void flush(const Job *j, int64_t nets, V *counts, int64_t *into) {
   }
 }
 
+// Whether the counts of two jobs may be added up before they are flushed.
+static int same_groups(const Job *a, const Job *b) { return !memcmp(a->group, b->group, sizeof a->group); }
+
 static void copy_probes(const Program *p, const Run *r, int64_t position, const V *values, int64_t stride) {
   for (int64_t i = 0; i < p->probes; ++i)
     memcpy(r->probed + (position * p->probes + i) * COLUMNS, &values[p->probe[i] * stride], sizeof(V));
@@ -82,6 +85,9 @@ static void zero_job(const Program *p, const Run *r, int64_t job, const Block *b
       write_sums(s, &at, (first + t) % s->steps, b->sums + t * SUM_BITS, r->sums);
     }
   }
+}
+
+static void flush_zero(const Program *p, const Run *r, const Job *j, const Block *b) {
   flush(j, p->moves, b->moves, r->moves);
   flush(j, p->nets, b->toggles, r->toggles);
   flush(j, p->nets, b->high, r->high);
@@ -124,10 +130,23 @@ static void timed_job(const Program *p, const Run *r, int64_t job, Cycle *b, V *
       if (r->sums) write_sums(s, &place, step, b->sums, r->sums);
     }
   }
+}
+
+static void flush_timed(const Program *p, const Run *r, const Job *j, const Cycle *b) {
   flush(j, p->moves, b->moves, r->moves);
   flush(j, p->nets, b->toggles, r->toggles);
   flush(j, p->nets, b->glitches, r->glitches);
   flush(j, p->nets, b->high, r->high);
+}
+
+// Jobs until none is left. A flush takes as long as a tenth of a short job: one serves all jobs of the same groups.
+template <class Work, class Flush> static void take_jobs(Run *r, Work work, Flush flush_of) {
+  const Job *done = NULL;
+  for (int64_t job; (job = __atomic_fetch_add(&r->next, 1, __ATOMIC_RELAXED)) < r->jobs; done = &r->job[job]) {
+    if (done && !same_groups(done, &r->job[job])) flush_of(done);
+    work(job);
+  }
+  if (done) flush_of(done);
 }
 
 static int run_zero(const Program *p, Run *r) {
@@ -141,8 +160,7 @@ static int run_zero(const Program *p, Run *r) {
   const Block b = {mask, memory, by_net, by_net + p->nets, by_net + 2 * p->nets, moves, held, held + p->held};
   for (int64_t i = 0; i < p->constants; ++i)
     memset(&b.slots[(int64_t)p->constant[3 * i] * BLOCK], p->constant[3 * i + 2] ? 0xff : 0, BLOCK * sizeof(V));
-  for (int64_t job; (job = __atomic_fetch_add(&r->next, 1, __ATOMIC_RELAXED)) < r->jobs;)
-    zero_job(p, r, job, &b, mask);
+  take_jobs(r, [&](int64_t job) { zero_job(p, r, job, &b, mask); }, [&](const Job *j) { flush_zero(p, r, j, &b); });
   free(memory);
   return 0;
 }
@@ -169,8 +187,8 @@ static int run_timed(const Program *p, Run *r) {
       const V value = (V){0} - (uint64_t)p->constant[3 * i + 2];
       b.lists[p->constant[3 * i]] = b.state[p->constant[3 * i + 1]] = value;
     }
-    for (int64_t job; (job = __atomic_fetch_add(&r->next, 1, __ATOMIC_RELAXED)) < r->jobs;)
-      timed_job(p, r, job, &b, memory);
+    take_jobs(
+        r, [&](int64_t job) { timed_job(p, r, job, &b, memory); }, [&](const Job *j) { flush_timed(p, r, j, &b); });
   }
   const int failed = !memory || !moved;
   free(memory);
