@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wattloop.errors import StorageError
+
+if TYPE_CHECKING:
+    import jinja2
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -20,3 +24,17 @@ def folder(name: str) -> Path:
         if candidate.is_dir():
             return candidate
     raise StorageError(f"the folder {name}/ is missing from this installation: reinstall wattloop")
+
+
+def templates(name: str) -> jinja2.Environment:
+    """The Jinja templates in folder `name`; a value that one needs and nobody gave is an error of the caller."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder(name)),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )

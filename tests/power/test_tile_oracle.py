@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,13 +21,17 @@ from wattloop.power import tile_oracle as module
 from wattloop.power.energy import EnergyModel
 from wattloop.power.oracle import EnergyBreakdown, HardwareMapping
 from wattloop.power.table_oracle import TableProfiler
-from wattloop.power.tile_oracle import TileEnergies, TileOracle, TileProfiler
+from wattloop.power.tile_oracle import TileEnergies, TileOracle
 from wattloop.power.tile_sample import sample_tiles, stratified_total
+
+
+def oracle_of(netlist: Netlist, spec: ArraySpec, by: ActivityBackend, trace: LayerTrace, **options: Any) -> TileOracle:
+    return TileOracle(netlist, spec, {trace.layer.name: trace}, by, **options)
 
 
 @pytest.fixture(scope="module")
 def everything(mac_netlist: Netlist, plain: PlainBackend, array: ArraySpec, trace: LayerTrace) -> TileOracle:
-    return TileProfiler(mac_netlist, array, plain, tiles=None)([trace])
+    return oracle_of(mac_netlist, array, plain, trace, tiles=None)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +74,7 @@ def test_a_seed_gives_the_same_bits_and_so_does_verilator(
     mac_netlist: Netlist, array: ArraySpec, trace: LayerTrace
 ) -> None:
     found = [
-        TileProfiler(mac_netlist, array, by, tiles=6)([trace]).energy("conv", trace.layer.weight)
+        oracle_of(mac_netlist, array, by, trace, tiles=6).energy("conv", trace.layer.weight)
         for by in (PlainBackend(), PlainBackend(), backend("verilator"))
     ]
     assert found[0] == found[1]
@@ -117,7 +122,7 @@ def test_a_sample_is_an_unbiased_estimate_within_its_error(
     spread = estimates.std(ddof=1)
     assert abs(estimates.mean() - truth) < 4 * spread / np.sqrt(seeds)
     assert np.mean(errors**2) / spread**2 == pytest.approx(1, abs=0.2)
-    sampled = TileProfiler(mac_netlist, array, plain, tiles=14, seed=3)([trace]).energy("conv", trace.layer.weight)
+    sampled = oracle_of(mac_netlist, array, plain, trace, tiles=14, seed=3).energy("conv", trace.layer.weight)
     assert (sampled.energy.dynamic_fj, sampled.standard_error_fj) == pytest.approx(estimate(3))
     assert sampled.standard_error_fj > 0
 
@@ -125,7 +130,7 @@ def test_a_sample_is_an_unbiased_estimate_within_its_error(
 def test_active_and_idle_cells_are_the_array(
     mac_netlist: Netlist, plain: PlainBackend, array: ArraySpec, trace: LayerTrace, measured: list[TileEnergies]
 ) -> None:
-    idle = TileProfiler(mac_netlist, array, plain, tiles=None, idle=True)([trace]).simulate("conv", trace.layer.weight)
+    idle = oracle_of(mac_netlist, array, plain, trace, tiles=None, idle=True).simulate("conv", trace.layer.weight)
     full = [part for part in measured if (part.stratum.rows, part.stratum.cols) == (array.rows, array.cols)]
     assert len(idle) == len(measured) - len(full) > 0
     active = {part.stratum: part for part in measured}
@@ -147,7 +152,7 @@ def test_a_layer_that_fills_the_array_has_no_idle_energy(
     mac_netlist: Netlist, plain: PlainBackend, trace: LayerTrace
 ) -> None:
     spec = ArraySpec(rows=6, cols=3, pixels=16)  # 18 = 3 x 6 rows, 6 = 2 x 3 columns
-    found = TileProfiler(mac_netlist, spec, plain, idle=True)([trace]).energy("conv", trace.layer.weight)
+    found = oracle_of(mac_netlist, spec, plain, trace, idle=True).energy("conv", trace.layer.weight)
     assert (found.energy, found.standard_error_fj) == (EnergyBreakdown(), 0.0)
 
 
@@ -207,7 +212,7 @@ def test_where_a_tables_assumptions_hold_it_agrees_with_all_tiles(mac_netlist: N
     trace = LayerTrace(layer, rng.gamma(1, 40, (1, 1, 8, 8)).clip(0, 255).astype(np.uint8))
     verilator = backend("verilator")
     table = TableProfiler(mac_netlist, spec, verilator, pairs=2000)([trace]).energy("conv", weight)
-    tiles = TileProfiler(mac_netlist, spec, verilator, tiles=None)([trace]).energy("conv", weight)
+    tiles = oracle_of(mac_netlist, spec, verilator, trace, tiles=None).energy("conv", weight)
     error = table.energy.dynamic_fj / tiles.energy.dynamic_fj - 1  # 0.26 %, measured
     assert abs(error) < 3 * table.standard_error_fj / table.energy.dynamic_fj + 0.005
 

@@ -182,14 +182,7 @@ class ArrayNumbers:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.folder("rtl")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    environment = resources.templates("rtl")
     environment.filters["bus"] = bus
     return environment
 

@@ -209,23 +209,3 @@ class TileOracle:
     @cached_property
     def _model(self) -> EnergyModel:
         return EnergyModel(self.netlist, self.clock_ps, self.load)
-
-
-@dataclass(frozen=True)
-class TileProfiler:
-    """Builds a `TileOracle` from traces; implements `Profiler`. Attributes as there."""
-
-    netlist: Netlist
-    spec: ArraySpec
-    backend: ActivityBackend
-    tiles: int | None = 8
-    seed: int = 0
-    clock_ps: float = 200.0
-    load: str = "typical"
-    idle: bool = False
-    progress: Progress | None = None
-
-    def __call__(self, traces: Sequence[LayerTrace]) -> TileOracle:
-        """The oracle; nothing is simulated before it is asked."""
-        by_name = {trace.layer.name: trace for trace in traces}
-        return TileOracle(traces=by_name, **vars(self))

@@ -50,15 +50,7 @@ class Bench:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.folder("rtl")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    return environment.get_template("activity_bench.sv.j2")
+    return resources.templates("rtl").get_template("activity_bench.sv.j2")
 
 
 def render_bench(netlist: Netlist) -> Bench:
