@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "py" / "wattloop"
-BASE = {"errors", "config", "tools", "store", "resources", "runs"}
+BASE = {"errors", "config", "tools", "store", "resources", "runs", "parallel"}
 ARITH = BASE | {"gates.spec", "arith"}
 GATES = ARITH | {"gates"}
 POWER = GATES | {"activity", "power"}
@@ -25,6 +25,7 @@ ALLOWED = {
     "store": {"errors"},
     "tools": {"errors"},
     "runs": BASE,
+    "parallel": {"errors", "parallel"},
     "arith": ARITH,
     "gates": GATES,
     "activity": GATES | {"activity"},
@@ -42,6 +43,7 @@ ONLY_IN = {
     "cocotb_test": ("activity.cosim",),
     "cocotb_tools": ("activity.cosim",),
     "torch": ("nn", "compression"),
+    "distributed": ("parallel.places",),
     "typer": ("cli",),
     "rich": ("cli",),
 }
@@ -93,7 +95,8 @@ def test_imports_point_one_way(path: Path) -> None:
 def test_what_is_imported_is_declared() -> None:
     """A package that happens to be installed here would be missing from a fresh environment."""
     project = tomllib.loads((PACKAGE.parent.parent / "pyproject.toml").read_text())["project"]
-    declared = {canonical(re.split(r"[^\w.-]", line)[0]) for line in project["dependencies"]}
+    lines = project["dependencies"] + project["optional-dependencies"]["cluster"]
+    declared = {canonical(re.split(r"[^\w.-]", line)[0]) for line in lines}
     found = {imported.partition(".")[0] for path in MODULES + TESTBENCHES for imported in imports(path)}
     foreign = found - set(sys.stdlib_module_names) - {"wattloop"} - {path.stem for path in TESTBENCHES}
     providers = importlib.metadata.packages_distributions()

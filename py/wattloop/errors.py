@@ -59,3 +59,7 @@ class ModelError(WattloopError):
 
 class DatasetError(WattloopError):
     """A data set is missing or damaged: names the path and how to get it."""
+
+
+class WorkerError(WattloopError):
+    """A unit of work was lost with its worker for good, or failed in a way that cannot travel."""

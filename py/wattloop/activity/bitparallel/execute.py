@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -13,11 +12,12 @@ import numpy.typing as npt
 
 from wattloop.activity.bitparallel.call import Call
 from wattloop.activity.bitparallel.layout import COLUMNS, WORD, Job
+from wattloop.parallel import cores
 
 
 def default_threads() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Cores that the caller may keep busy: one in a unit of work that runs beside others."""
+    return cores()
 
 
 @cache
