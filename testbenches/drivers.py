@@ -113,7 +113,7 @@ class TileDriver:
         spec, mac = self.spec, self.spec.mac
         words = np.zeros((self.tiles, spec.rows, spec.cols), dtype=np.int64)
         words[: weights.shape[0], : weights.shape[1], : weights.shape[2]] = weights
-        write_memory("weights.hex", to_bits(words.reshape(-1, spec.cols), mac.weight_bits))
+        write_memory("weights.hex", to_bits(mac.weight_code(words.reshape(-1, spec.cols)), mac.weight_code_bits))
         tiles, rows, pixels = activations.shape
         words = np.zeros((self.tiles * spec.pixels, spec.rows), dtype=np.int64)
         words[: tiles * pixels, :rows] = activations.transpose(0, 2, 1).reshape(-1, rows)

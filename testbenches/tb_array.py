@@ -23,9 +23,8 @@ def cells(dut: HierarchyObject, spec: ArraySpec) -> list[tuple[int, int, Hierarc
 def golden(spec: ArraySpec) -> PeStreams:
     """Two random tiles back to back."""
     rng = np.random.default_rng(11)
-    low, high = spec.mac.weight_range
     least, most = spec.mac.activation_range
-    weights = rng.integers(low, high + 1, (2, spec.rows, spec.cols))
+    weights = rng.choice(spec.mac.weight_values, (2, spec.rows, spec.cols))
     activations = rng.integers(least, most + 1, (2, spec.rows, spec.pixels))
     return run_tiles(weights, activations, spec, psum_in=PSUM_IN)
 
@@ -33,7 +32,7 @@ def golden(spec: ArraySpec) -> PeStreams:
 def drive(dut: HierarchyObject, spec: ArraySpec, streams: PeStreams, cycle: int) -> None:
     """Put a cycle's values on the array's ports."""
     mac = spec.mac
-    dut.w_i.value = to_integer(streams.w_i[cycle, 0], mac.weight_bits)
+    dut.w_i.value = to_integer(mac.weight_code(streams.w_i[cycle, 0]), mac.weight_code_bits)
     dut.w_en_i.value = to_integer(streams.w_en_i[cycle, :, 0], 1)
     dut.a_i.value = to_integer(streams.a_i[cycle, :, 0], mac.activation_bits)
     dut.p_i.value = to_integer(streams.p_i[cycle, 0], mac.psum_bits)
@@ -50,7 +49,9 @@ def sampled(dut: HierarchyObject, spec: ArraySpec, name: str) -> Int64:
 def raw(values: Int64, spec: ArraySpec, name: str) -> Int64:
     """`values` as the bits of signal `name`, shape (rows, cols)."""
     mac = spec.mac
-    widths = {"w_en_i": 1, "w": mac.weight_bits, "a": mac.activation_bits, "p": mac.psum_bits}
+    if name in ("w_i", "w_q"):
+        values = mac.weight_code(values)
+    widths = {"w_en_i": 1, "w": mac.weight_code_bits, "a": mac.activation_bits, "p": mac.psum_bits}
     width = widths.get(name, widths[name[0]])
     return np.broadcast_to(values & ((1 << width) - 1), (spec.rows, spec.cols))
 

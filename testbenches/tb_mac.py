@@ -39,7 +39,7 @@ def expected(vectors: Vectors, spec: MacSpec) -> tuple[Int64, Int64]:
     """a_o and p_o of a cell in the cycle of each vector, of which the cell takes the low bits."""
     streams = run_mac(
         spec,
-        w_i=narrowed(vectors["w"], spec.weight_bits, signed=True),
+        w_i=spec.weight_of_code(vectors["w"]),
         w_en_i=vectors["w_en"],
         a_i=narrowed(vectors["a"], spec.activation_bits, signed=spec.activation_signed),
         p_i=narrowed(vectors["p"], spec.psum_bits, signed=True),
@@ -53,7 +53,7 @@ def word_widths(specs: list[MacSpec]) -> dict[str, int]:
     return {
         "rst_n": 1,
         "w_en": 1,
-        "w": max(spec.weight_bits for spec in specs),
+        "w": max(spec.weight_code_bits for spec in specs),
         "a": max(spec.activation_bits for spec in specs),
         "p": max(spec.psum_bits for spec in specs),
     }

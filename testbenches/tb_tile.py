@@ -24,9 +24,8 @@ def random_tiles(spec: ArraySpec, shape: tuple[int, int, int, int], seed: int) -
     """Weights and activations over their whole ranges; `shape` is (tiles, rows, cols, pixels)."""
     tiles, rows, cols, pixels = shape
     rng = np.random.default_rng(seed)
-    low, high = spec.mac.weight_range
     least, most = spec.mac.activation_range
-    weights = rng.integers(low, high + 1, (tiles, rows, cols))
+    weights = rng.choice(spec.mac.weight_values, (tiles, rows, cols))
     return weights, rng.integers(least, most + 1, (tiles, rows, pixels))
 
 
@@ -95,7 +94,7 @@ async def array_ports_follow_the_golden_streams(dut: HierarchyObject) -> None:
         await FallingEdge(dut.clk_i)
         dut.start_i.value = 0
         want = {
-            "w_bus": to_integer(streams.w_i[cycle, 0], spec.mac.weight_bits),
+            "w_bus": to_integer(spec.mac.weight_code(streams.w_i[cycle, 0]), spec.mac.weight_code_bits),
             "w_en": to_integer(streams.w_en_i[cycle, :, 0], 1),
             "a_west": to_integer(streams.a_i[cycle, :, 0], spec.mac.activation_bits),
         }

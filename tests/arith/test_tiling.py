@@ -88,7 +88,7 @@ def test_the_default_array_holds_every_layer_and_more_rows_do_not() -> None:
 @pytest.mark.parametrize(
     ("mac", "message"),
     [
-        (MacSpec(weight_bits=4, psum_bits=22), "do not fit 4 bits"),
+        (MacSpec(weight_bits=4, psum_bits=22), r"do not fit -8\.\.7"),
         (MacSpec(activation_signed=True), "inputs are uint8"),
         (MacSpec(activation_bits=4), "activation_bits = 8"),
     ],

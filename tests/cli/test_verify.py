@@ -13,7 +13,7 @@ from wattloop.cli import verify
 from wattloop.flow import verification
 from wattloop.flow.verification import Verification
 
-SMALL = ("--library", "nangate15", "--multiplier", "array", "--transitions", "1000", "--timed", "60", "--netlists", "2")
+SMALL = ("--library", "nangate15", "--template", "array", "--transitions", "1000", "--timed", "60", "--netlists", "2")
 QUICK_TRAINING = ("--set", "training.pretrain.epochs=1", "--set", "training.qat.epochs=1")
 
 

@@ -13,14 +13,18 @@ from wattloop import resources, tools
 from wattloop.errors import SpecError
 from wattloop.gates import render
 from wattloop.gates.spec import ArraySpec, MacSpec
+from wattloop.gates.templates import templates
 
 CELLS = [
-    MacSpec(),
-    MacSpec(multiplier="booth"),
+    *templates().values(),
     MacSpec(activation_signed=True, reset="sync", bypass_zero_weight=True),
     MacSpec(multiplier="booth", activation_signed=True, bypass_zero_weight=True, bypass_zero_activation=True),
     MacSpec(weight_bits=3, activation_bits=2, psum_bits=5, multiplier="booth", reset="sync"),
     MacSpec(weight_bits=2, activation_bits=8, psum_bits=32, bypass_zero_activation=True),
+    MacSpec(multiplier="sign_magnitude", weight_bits=2, activation_bits=3, psum_bits=6, activation_signed=True),
+    MacSpec(multiplier="sign_magnitude", gate_weight_clock=True, reset="sync", bypass_zero_activation=True),
+    MacSpec(multiplier="shift", weight_bits=2, activation_bits=2, psum_bits=4, bypass_zero_weight=True),
+    MacSpec(multiplier="shift", weight_bits=5, activation_signed=True, reset="sync"),
 ]
 ARRAYS = [ArraySpec(rows=3, cols=2, pixels=5, mac=cell) for cell in CELLS] + [ArraySpec(rows=1, cols=1, pixels=1)]
 

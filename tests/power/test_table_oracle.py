@@ -93,7 +93,7 @@ def test_what_the_table_does_not_know_is_refused(trace: LayerTrace, array: Array
     with pytest.raises(ConfigError, match="use real tiles"):
         known.energy("conv", weight, HardwareMapping(psum_offset=1))
     narrow = oracle(trace, array, {"conv": table(low=-8)})
-    with pytest.raises(ConfigError, match=r"the table has -8\.\.127"):
+    with pytest.raises(ConfigError, match="not in the table, such as -9"):
         narrow.energy("conv", np.full((6, 18), -9, np.int8))
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from wattloop.gates.spec import ArraySpec, MacSpec
+from wattloop.gates.templates import templates
 
 SPECS = {
+    **{name: ArraySpec(rows=3, cols=2, pixels=3, mac=cell) for name, cell in templates().items() if name != "array"},
     "array, async reset": ArraySpec(rows=4, cols=3, pixels=5),
     "booth, sync reset": ArraySpec(
         rows=3, cols=4, pixels=4, mac=MacSpec(multiplier="booth", activation_signed=True, reset="sync")

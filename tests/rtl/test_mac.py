@@ -5,18 +5,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+from wattloop.gates.multipliers import multipliers
 from wattloop.gates.spec import MacSpec
+from wattloop.gates.templates import templates
 
+# Every template as users get it, then every multiplier with the other sign and the other reset.
 FULL_WIDTH = [
-    MacSpec(multiplier="array", reset="async"),
-    MacSpec(multiplier="array", activation_signed=True, reset="sync"),
-    MacSpec(multiplier="booth", reset="sync"),
-    MacSpec(multiplier="booth", activation_signed=True, reset="async"),
+    *templates().values(),
+    *(MacSpec(multiplier=name, activation_signed=True, reset="sync") for name in multipliers()),
+    MacSpec(gate_weight_clock=True, reset="sync"),
 ]
 OTHER_WIDTHS = [
     MacSpec(weight_bits=w, activation_bits=a, psum_bits=p, multiplier=multiplier, activation_signed=signed)
     for (w, a, p), multiplier, signed in itertools.product(
-        ((2, 2, 4), (3, 5, 9), (7, 4, 11), (5, 6, 32)), ("array", "booth"), (False, True)
+        ((2, 2, 4), (3, 5, 9), (7, 4, 11), (5, 6, 32)), multipliers(), (False, True)
     )
 ]
 BYPASSES = [
@@ -30,6 +32,16 @@ BYPASSES = [
         bypass_zero_activation=True,
         multiplier="booth",
         activation_signed=True,
+    ),
+    MacSpec(weight_bits=5, activation_bits=5, psum_bits=12, multiplier="shift", bypass_zero_weight=True),
+    MacSpec(
+        weight_bits=5,
+        activation_bits=5,
+        psum_bits=12,
+        multiplier="sign_magnitude",
+        bypass_zero_weight=True,
+        bypass_zero_activation=True,
+        gate_weight_clock=True,
     ),
 ]
 

@@ -21,13 +21,17 @@ from wattloop.gates.spec import MacSpec
 Int64 = npt.NDArray[np.int64]
 
 
+# What carries a weight as the cell's multiplier encodes it.
+WEIGHT_SIGNALS = ("w_i", "w_q")
+
+
 def mac_widths(mac: MacSpec) -> dict[str, int]:
     """Bits of each port and register of the cell that a stimulus drives."""
     return {
         "rst_ni": 1,
         "w_en_i": 1,
-        "w_i": mac.weight_bits,
-        "w_q": mac.weight_bits,
+        "w_i": mac.weight_code_bits,
+        "w_q": mac.weight_code_bits,
         "a_i": mac.activation_bits,
         "a_q": mac.activation_bits,
         "p_i": mac.psum_bits,
@@ -48,11 +52,12 @@ def mac_pairs(mac: MacSpec, weights: npt.ArrayLike, activations: Int64, psums: I
     shape = np.broadcast_shapes(held.shape, activations.shape, psums.shape)
     if len(shape) != 3 or shape[1] != 2:
         raise StimulusError(f"pairs of shape {shape}; expected (groups, 2, pairs)")
+    code = mac.weight_code(held)
     signals = {
         "rst_ni": np.ones(1, np.int64),
         "w_en_i": np.zeros(1, np.int64),
-        "w_i": held,
-        "w_q": held,
+        "w_i": code,
+        "w_q": code,
         "a_i": activations,
         "a_q": activations,
         "p_i": psums,
@@ -88,7 +93,8 @@ def tile_stimulus(
 
     def gather(name: str) -> Int64:
         whole = (np.broadcast_to(getattr(stream, name), (cycles, *cells)) for stream in streams)
-        return np.stack([values.reshape(cycles, -1)[:, chosen] for values in whole])
+        gathered = np.stack([values.reshape(cycles, -1)[:, chosen] for values in whole])
+        return mac.weight_code(gathered) if name in WEIGHT_SIGNALS else gathered
 
     signals = {"rst_ni": np.ones(1, np.int64), **{n: gather(n) for n in mac_widths(mac) if n != "rst_ni"}}
     return Stimulus(signals, mac_widths(mac), np.arange(cycles) > 0, len(streams), cycles, lanes)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from wattloop.errors import StimulusError
+from wattloop.errors import SpecError, StimulusError
 from wattloop.gates.spec import ArraySpec, MacSpec
 
 Int64 = npt.NDArray[np.int64]
@@ -46,6 +46,15 @@ def _checked(name: str, values: npt.ArrayLike, ndim: int, legal: tuple[int, int]
     return given.astype(np.int64)
 
 
+def _weights(name: str, values: npt.ArrayLike, ndim: int, spec: MacSpec) -> Int64:
+    given = _checked(name, values, ndim, spec.weight_range)
+    try:
+        spec.weight_code(given)
+    except SpecError as error:
+        raise StimulusError(f"{name}: {error}") from error
+    return given
+
+
 @dataclass(frozen=True)
 class MacStreams:
     """One cell over cycles: the registers in each cycle, all of shape (cycles,)."""
@@ -71,7 +80,7 @@ def run_mac(
     Raises:
         StimulusError: a value is out of the spec's range.
     """
-    weights = _checked("w_i", w_i, 1, spec.weight_range)
+    weights = _weights("w_i", w_i, 1, spec)
     activations = _checked("a_i", a_i, 1, spec.activation_range)
     psums = _checked("p_i", p_i, 1, spec.psum_range)
     enable, running = np.asarray(w_en_i, dtype=np.bool_), np.asarray(rst_ni, dtype=np.bool_)
@@ -201,10 +210,10 @@ def run_tiles(
     Raises:
         StimulusError: a shape does not fit, or a value is out of the spec's range.
     """
-    w = _checked("weights", weights, 3, spec.mac.weight_range)
+    w = _weights("weights", weights, 3, spec.mac)
     a = _checked("activations", activations, 3, spec.mac.activation_range)
     before = np.zeros((1, 1), dtype=np.int64) if initial_weights is None else initial_weights
-    old = _checked("initial_weights", before, 2, spec.mac.weight_range)
+    old = _weights("initial_weights", before, 2, spec.mac)
     _require_fit(w, a, old, spec)
     psum = _checked("psum_in", np.broadcast_to(psum_in, (spec.cols,)), 1, spec.mac.psum_range)
     tiles, pixels, cols_used = w.shape[0], a.shape[2], w.shape[2]

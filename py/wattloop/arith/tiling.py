@@ -10,7 +10,7 @@ import numpy as np
 from wattloop.arith.im2col import patch
 from wattloop.arith.layer import ConvGeometry, Int8, IntegerLayer, LayerTrace
 from wattloop.arith.quant import Levels
-from wattloop.errors import ModelError, OverflowRangeError
+from wattloop.errors import ModelError, OverflowRangeError, SpecError
 from wattloop.gates.spec import ArraySpec
 
 
@@ -111,8 +111,12 @@ def check_overflow(layer: IntegerLayer, spec: ArraySpec, psum_offset: int = 0) -
     low_w, high_w = mac.weight_range
     if layer.weight.size and (layer.weight.min() < low_w or layer.weight.max() > high_w):
         raise OverflowRangeError(
-            f"layer {layer.name}: weights {layer.weight.min()}..{layer.weight.max()} do not fit {mac.weight_bits} bits"
+            f"layer {layer.name}: weights {layer.weight.min()}..{layer.weight.max()} do not fit {low_w}..{high_w}"
         )
+    try:
+        mac.weight_code(layer.weight)
+    except SpecError as error:
+        raise OverflowRangeError(f"layer {layer.name}: {error}") from error
     if layer.activation_signed != mac.activation_signed:
         have, want = ("int8", "unsigned") if layer.activation_signed else ("uint8", "signed")
         raise OverflowRangeError(

@@ -34,7 +34,14 @@ Library = Annotated[
     str | None,
     typer.Option("--library", help="Liberty library: nangate15, nangate45, osu018, or a file.", show_default=False),
 ]
-Multiplier = Annotated[str | None, typer.Option("--multiplier", help="array or booth.", show_default=False)]
+Multiplier = Annotated[
+    str | None,
+    typer.Option(
+        "--multiplier",
+        help="How the cell multiplies: array, booth, sign_magnitude, shift, or one of your own.",
+        show_default=False,
+    ),
+]
 ClockPs = Annotated[float | None, typer.Option("--clock-ps", help="Clock period in ps.", show_default=False)]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of everything random.", show_default=False)]
 Simulator = Annotated[

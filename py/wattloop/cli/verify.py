@@ -29,9 +29,9 @@ def activity(
         list[str] | None,
         typer.Option("--library", help="Only this library; may be given several times.", show_default=False),
     ] = None,
-    multiplier: Annotated[
+    template: Annotated[
         list[str] | None,
-        typer.Option("--multiplier", help="Only this multiplier; may be given several times.", show_default=False),
+        typer.Option("--template", help="Only this template; may be given several times.", show_default=False),
     ] = None,
     transitions: Annotated[int, typer.Option("--transitions", help="Of each MAC without delay.")] = 20_000,
     timed: Annotated[int, typer.Option("--timed", help="Of each MAC with delays.")] = 1_000,
@@ -48,7 +48,7 @@ def activity(
     default = Scope()
     scope = Scope(
         libraries=tuple(library or default.libraries),
-        multipliers=tuple(multiplier or default.multipliers),
+        templates=tuple(template or default.templates),
         transitions=transitions,
         timed=timed,
         netlists=netlists,

@@ -107,9 +107,8 @@ def all_weights(mac: MacSpec, transitions: Stimulus) -> Stimulus:
         mac: the cell.
         transitions: two steps of `a_i` and `p_i`.
     """
-    low, high = mac.weight_range
     activations, psums = (transitions.signals[name].astype(np.int64) for name in ("a_i", "p_i"))
-    return mac_pairs(mac, np.arange(low, high + 1), activations, psums)
+    return mac_pairs(mac, np.array(mac.weight_values), activations, psums)
 
 
 def _transitions(settings: Settings, pairs: int, store: Store | None, progress: Progress) -> Stimulus:

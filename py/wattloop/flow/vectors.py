@@ -6,6 +6,7 @@ from wattloop.activity.bitparallel.mac_vectors import shortened, tile_vectors
 from wattloop.activity.stimulus import Stimulus
 from wattloop.arith.golden import run_tile
 from wattloop.arith.layer import LayerTrace
+from wattloop.arith.representable import fitted
 from wattloop.arith.tiling import Tile, tile_at, tile_count
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import Settings
@@ -32,7 +33,7 @@ def real_vectors(
     tiles: list[Tile] = []
     for first in range(0, len(images), settings.characterize.images):
         (seen,) = trace(trained.network, images[first : first + settings.characterize.images], layers=[name])
-        tiles += _largest_tiles(seen, settings.hardware.array)
+        tiles += _largest_tiles(fitted(seen, settings.hardware.array.mac).trace, settings.hardware.array)
         if sum(tile.weights.size * (tile.activations.shape[1] + 1) for tile in tiles) >= transitions:
             break
     return f"{settings.network.model} on {settings.network.dataset}, {name}", _vectors(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from wattloop.activity.bitparallel.contract import (
     Case,
@@ -23,8 +22,9 @@ from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import Settings
 from wattloop.flow.vectors import real_vectors
 from wattloop.gates.libraries import resolve
-from wattloop.gates.spec import MacSpec, Multiplier
+from wattloop.gates.spec import MacSpec
 from wattloop.gates.synthesis import synthesize
+from wattloop.gates.templates import chosen as chosen_templates
 from wattloop.store import Store
 
 _STEPS = 41  # steps of the random vectors
@@ -36,14 +36,14 @@ class Scope:
     """What is checked.
 
     Attributes:
-        libraries, multipliers: of the MACs.
+        libraries, templates: of the MACs (`gates.templates`).
         transitions: random ones, and as many real ones, of each MAC without delay.
         timed: likewise with delays, where Icarus takes a lane at a time.
         netlists: random netlists.
     """
 
     libraries: tuple[str, ...] = ("nangate15", "nangate45", "osu018")
-    multipliers: tuple[str, ...] = ("array", "booth")
+    templates: tuple[str, ...] = ("array", "booth", "sign_magnitude", "shift")
     transitions: int = 20_000
     timed: int = 1_000
     netlists: int = 40
@@ -88,16 +88,17 @@ def verify_activity(
         ToolError: Icarus, Verilator or Yosys is missing or failed.
     """
     chosen = scope or Scope()
-    real, vectors = real_vectors(settings, chosen.transitions, store=store, progress=progress)
-    mac = settings.hardware.array.mac
-    random = random_vectors(mac, _STEPS, -(-chosen.transitions // (_STEPS - 1)))
-    checks: list[Check] = []
-    for library in chosen.libraries:
-        for multiplier in chosen.multipliers:
-            name = f"{library} {multiplier}"
+    array, checks = settings.hardware.array, list[Check]()
+    for template, cell in chosen_templates(chosen.templates).items():
+        hardware = replace(settings.hardware, array=replace(array, mac=cell))
+        real, vectors = real_vectors(
+            replace(settings, hardware=hardware), chosen.transitions, store=store, progress=progress
+        )
+        random = random_vectors(cell, _STEPS, -(-chosen.transitions // (_STEPS - 1)))
+        for library in chosen.libraries:
+            name = f"{library} {template}"
             with progress.step(f"checking the MAC {name}") as step:
-                cell = replace(mac, multiplier=cast(Multiplier, multiplier))
-                netlist = synthesize(cell, resolve(library), clock_ps=settings.hardware.clock_ps, store=store)
+                netlist = synthesize(cell, resolve(library), clock_ps=hardware.clock_ps, store=store)
                 cases = [Case(name, "random", netlist, random), Case(name, "real", netlist, vectors)]
                 for done, check in enumerate(_mac_checks(cases, cell, chosen)):
                     checks.append(check)

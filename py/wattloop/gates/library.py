@@ -177,11 +177,18 @@ class ClockGate:
         kind: the attribute's value, such as "latch_posedge_precontrol".
         clock_pin: the input that the clock enters by.
         output_pin: the output that the gated clock leaves by.
+        enable_pins: the inputs of which any lets the next pulse through: enable and test.
     """
 
     kind: str
     clock_pin: str
     output_pin: str
+    enable_pins: tuple[str, ...] = ()
+
+    @property
+    def rising(self) -> bool:
+        """A latch holds the enable while the clock is high, so that it gates rising-edge flip-flops."""
+        return self.kind.startswith("latch_posedge")
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,26 @@ class Netlist:
         return frozenset(i.pins[g.output_pin] for i, g in outputs if g is not None and g.output_pin in i.pins)
 
     @cached_property
+    def clock_enables(self) -> Mapping[int, tuple[int, ...]]:
+        """Nets of which any lets the next pulse through, by gated clock; those tied to 0 left out.
+
+        Raises:
+            NetlistError: a gate's clock is gated itself, or the file does not tell its enable pins.
+        """
+        found = {}
+        for instance in self.clock_gates:
+            gate = self.cell(instance).clock_gate
+            if gate is None or gate.output_pin not in instance.pins:
+                continue
+            if instance.pins[gate.clock_pin] in self.gated_clocks or not gate.enable_pins:
+                raise NetlistError(
+                    f"netlist {self.name}: how often {instance.name} ({instance.cell}) lets its clock pass is unknown"
+                )
+            nets = (instance.pins[pin] for pin in gate.enable_pins if pin in instance.pins)
+            found[instance.pins[gate.output_pin]] = tuple(net for net in nets if self.constants.get(net) != 0)
+        return found
+
+    @cached_property
     def clock_nets(self) -> frozenset[int]:
         """Nets at the clock pins of flip-flops and clock gates, and those that clock gates give out."""
         flops = {i.pins[f.clock_pin] for i in self.flops if (f := self.cell(i).flop) is not None}

@@ -59,7 +59,9 @@ def cut_verilog(netlist: Netlist, registers: Mapping[str, Sequence[int]], *, nam
     for instance in netlist.instances:
         flop = netlist.cell(instance).flop
         if flop is None:
-            lines += _output_lines(netlist, instance, {})
+            # A clock has no value in a clock step: what a gate lets through is a condition of its flip-flops.
+            gate = netlist.cell(instance).clock_gate is not None
+            lines += [] if gate else _output_lines(netlist, instance, {})
         else:
             lines += _flop_lines(netlist, instance, flop, bits, netlist.inputs[clock][0])
     return "\n".join([*lines, "endmodule", ""])
@@ -105,7 +107,8 @@ def _flop_lines(netlist: Netlist, instance: Instance, flop: Flop, bits: Mapping[
     where = f"netlist {netlist.name}: flip-flop {instance.name}"
     if instance.name not in bits:
         raise NetlistError(f"{where} belongs to none of the registers that the RTL has")
-    if instance.pins[flop.clock_pin] != clock or not flop.rising:
+    ticks = _ticks(netlist, instance.pins[flop.clock_pin], clock)
+    if ticks is None or not flop.rising:
         raise NetlistError(f"{where} is not clocked by the rising edge of {netlist.nets[clock]}")
     bit = bits[instance.name]
     rename = _renamer(instance, _states(flop, bit))
@@ -115,7 +118,10 @@ def _flop_lines(netlist: Netlist, instance: Instance, flop: Flop, bits: Mapping[
 
     clear, preset = flop.clear or _NEVER, flop.preset or _NEVER
     # As in the cells' simulation models, the clear wins where both are active.
-    following = f"({verilog(clear)}) ? 1'b0 : ({verilog(preset)}) ? 1'b1 : {verilog(flop.next_state)}"
+    taken = verilog(flop.next_state)
+    if ticks != _ALWAYS:
+        taken = f"({ticks}) ? {taken} : {verilog(Var(flop.state))}"
+    following = f"({verilog(clear)}) ? 1'b0 : ({verilog(preset)}) ? 1'b1 : {taken}"
     if bit.complement:
         clear, preset = preset, clear
     return [
@@ -124,6 +130,23 @@ def _flop_lines(netlist: Netlist, instance: Instance, flop: Flop, bits: Mapping[
         f"  assign {bit.port(_CLEAR_N)} = ~({verilog(clear)});",
         f"  assign {bit.port(_PRESET_N)} = ~({verilog(preset)});",
     ]
+
+
+_ALWAYS = "1'b1"
+
+
+def _ticks(netlist: Netlist, net: int, clock: int) -> str | None:
+    """When the clock at `net` ticks, as a Verilog expression over the nets; None where it is not `clock`'s."""
+    if net == clock:
+        return _ALWAYS
+    index, _ = netlist.drivers.get(net, (-1, ""))
+    if index < 0 or net not in netlist.clock_enables:
+        return None
+    gate = netlist.instances[index]
+    spec = netlist.cell(gate).clock_gate
+    if spec is None or not spec.rising or gate.pins[spec.clock_pin] != clock:
+        return None
+    return " | ".join(f"n{enable}" for enable in netlist.clock_enables[net]) or "1'b0"
 
 
 def _states(flop: Flop, bit: _Bit) -> dict[str, str]:

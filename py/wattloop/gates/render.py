@@ -14,6 +14,7 @@ import jinja2
 
 from wattloop import resources
 from wattloop.errors import SpecError
+from wattloop.gates.multipliers import multiplier
 from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.store import write_if_changed
 
@@ -62,21 +63,9 @@ class MacNumbers:
         return self.spec.bypass_zero_weight or self.spec.bypass_zero_activation
 
     @property
-    def factor_bits(self) -> int:
-        """Width of the activation as a signed number."""
-        return self.spec.activation_bits + (0 if self.spec.activation_signed else 1)
-
-    @property
-    def booth_digits(self) -> int:
-        """Radix-4 digits of a weight."""
-        return (self.spec.weight_bits + 1) // 2
-
-    @property
-    def booth_correction(self) -> str:
-        """Minus what the inverted sign bits of the rows add, modulo 2**psum_bits, as a Verilog literal."""
-        added = sum(1 << (self.factor_bits + 2 * digit) for digit in range(self.booth_digits))
-        bits = self.spec.psum_bits
-        return f"{bits}'h{-added % (1 << bits):x}"
+    def activation_extended(self) -> str:
+        """The multiplier's activation as a signed expression of `factor_bits` bits."""
+        return "$signed(a_mul)" if self.spec.activation_signed else "$signed({1'b0, a_mul})"
 
 
 @dataclass(frozen=True)
@@ -94,7 +83,7 @@ class MacBenchNumbers:
     @property
     def weight_bits(self) -> int:
         """Widest weight."""
-        return max(cell.weight_bits for cell in self.cells)
+        return max(cell.weight_code_bits for cell in self.cells)
 
     @property
     def activation_bits(self) -> int:
@@ -147,7 +136,7 @@ class ArrayNumbers:
     @property
     def weight_word_bits(self) -> int:
         """One row of weights."""
-        return self.spec.cols * self.spec.mac.weight_bits
+        return self.spec.cols * self.spec.mac.weight_code_bits
 
     @property
     def activation_word_bits(self) -> int:
@@ -191,6 +180,20 @@ def _render(template: str, **context: object) -> str:
     return _environment().get_template(f"{template}.sv.j2").render(**context)
 
 
+def _multiplier_template(where: str) -> jinja2.Template:
+    """A name in the folder of templates, or a path.
+
+    Raises:
+        SpecError: there is no such file.
+    """
+    try:
+        if Path(where).is_absolute():
+            return _environment().from_string(Path(where).read_text())
+        return _environment().get_template(where)
+    except (OSError, jinja2.TemplateNotFound) as error:
+        raise SpecError(f"the multiplier's template {where} cannot be read: {error}") from error
+
+
 def _require_capacity(name: str, value: int) -> None:
     if value < 1:
         raise SpecError(f"{name} = {value!r} is illegal; legal: 1 or more")
@@ -201,7 +204,10 @@ def render_mac(spec: MacSpec) -> str:
 
     Ports: clk_i rst_ni w_i w_en_i a_i p_i a_o p_o. Registers w_q, a_q, p_q.
     """
-    return _render("mac", mac=spec, numbers=MacNumbers(spec))
+    chosen = multiplier(spec.multiplier)
+    file = _multiplier_template(chosen.template)
+    context = {"title": chosen.title, "file": file, **chosen.numbers(spec)}
+    return _render("mac", mac=spec, numbers=MacNumbers(spec), multiplier=context)
 
 
 def render_array(spec: ArraySpec) -> str:

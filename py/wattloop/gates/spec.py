@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from wattloop.errors import SpecError
+from wattloop.gates.multipliers import Int64, code_table, multiplier
 
-Multiplier = Literal["array", "booth", "sign_magnitude"]
 Reset = Literal["sync", "async"]
-
-# Options that the spec knows and the templates cannot render yet, with the values that they can.
-_RENDERABLE: dict[str, tuple[object, ...]] = {
-    "multiplier": ("array", "booth"),
-    "gate_weight_clock": (False,),
-}
 
 
 def _require(ok: bool, name: str, value: object, legal: str) -> None:
@@ -33,28 +30,25 @@ def _require_choice(spec: object, name: str, legal: tuple[object, ...]) -> None:
     # 1 == True in Python: a choice must have the right type as well.
     known = any(type(value) is type(choice) and value == choice for choice in legal)
     _require(known, name, value, ", ".join(map(str, legal)))
-    available = _RENDERABLE.get(name, legal)
-    if value not in available:
-        raise SpecError(f"{name} = {value!r} is not available yet; available: {', '.join(map(str, available))}")
 
 
 @dataclass(frozen=True)
 class MacSpec:
     """One multiply-accumulate cell with a stationary weight register.
 
-    `p_o <= p_i + w_q * a_i` and `a_o <= a_i` each clock; `w_q <= w_i` while `w_en_i`. Options that no template renders
-    yet (`sign_magnitude`, `gate_weight_clock`) are refused by name.
+    `p_o <= p_i + w_q * a_i` and `a_o <= a_i` each clock; `w_q <= w_i` while `w_en_i`. Weights lie on `w_i` and in
+    `w_q` as the multiplier encodes them (`weight_code`).
 
     Attributes:
-        weight_bits: width of the signed weight.
+        weight_bits: weights are signed integers of this many bits, as far as the multiplier has a code for them.
         activation_bits: width of the activation.
         activation_signed: two's complement activation instead of unsigned.
         psum_bits: width of the signed partial sum (wraps in hardware; the tiler refuses what could overflow).
-        multiplier: how the product is built: "array" (one fused multiply-add, left to synthesis) or "booth" (radix 4,
-            with the weight recoded, so that the digit lines stand still while a tile streams).
+        multiplier: how the product is built, by name (`gates.multipliers`): "array" (one fused multiply-add), "booth",
+            "sign_magnitude", "shift", or one of your own.
         bypass_zero_weight: the partial sum goes round the adder while the weight is 0, and the operands are held at 0.
         bypass_zero_activation: likewise while the activation is 0.
-        gate_weight_clock: clock gating of the weight register.
+        gate_weight_clock: the weight register's clock ticks only while it is loaded, by the library's gating cell.
         reset: style of the flip-flops' reset; the library's flip-flops decide which one is cheap.
 
     Raises:
@@ -65,7 +59,7 @@ class MacSpec:
     activation_bits: int = 8
     activation_signed: bool = False
     psum_bits: int = 22
-    multiplier: Multiplier = "array"
+    multiplier: str = "array"
     bypass_zero_weight: bool = False
     bypass_zero_activation: bool = False
     gate_weight_clock: bool = False
@@ -75,15 +69,61 @@ class MacSpec:
         _require_integer(self, "weight_bits", 2, 8)
         _require_integer(self, "activation_bits", 2, 8)
         _require_integer(self, "psum_bits", self.weight_bits + self.activation_bits, 32)
-        _require_choice(self, "multiplier", get_args(Multiplier))
         _require_choice(self, "reset", get_args(Reset))
         for name in ("activation_signed", "bypass_zero_weight", "bypass_zero_activation", "gate_weight_clock"):
             _require_choice(self, name, (False, True))
+        multiplier(self.multiplier).check(self)
+
+    @property
+    def weight_code_bits(self) -> int:
+        """Bits of `w_i` and `w_q`."""
+        return multiplier(self.multiplier).code_bits(self.weight_bits)
+
+    @property
+    def weight_values(self) -> tuple[int, ...]:
+        """The weights that the cell can hold, ascending.
+
+        >>> MacSpec(multiplier="shift", weight_bits=4).weight_values
+        (-4, -2, -1, 0, 1, 2, 4)
+        """
+        return tuple(code_table(multiplier(self.multiplier), self.weight_bits)[0].tolist())
+
+    def weight_code(self, weights: npt.ArrayLike) -> Int64:
+        """Register pattern, as an unsigned number, of each weight.
+
+        >>> MacSpec(multiplier="sign_magnitude").weight_code([1, -1]).tolist()
+        [1, 129]
+
+        Raises:
+            SpecError: a weight that the cell cannot hold; the message names it.
+        """
+        wanted = np.asarray(weights, dtype=np.int64)
+        values, codes = code_table(multiplier(self.multiplier), self.weight_bits)
+        index = np.searchsorted(values, wanted).clip(max=len(values) - 1)
+        wrong = np.unique(wanted[values[index] != wanted])
+        if wrong.size:
+            raise SpecError(
+                f"the {self.multiplier} multiplier cannot hold {wrong.size} of these weights, such as {wrong[0]}:"
+                " map them to `weight_values` first (`arith.representable.nearest`)"
+            )
+        found: Int64 = codes[index]
+        return found
+
+    def weight_of_code(self, codes: npt.ArrayLike) -> Int64:
+        """Weight that each register pattern stands for, those included that no weight is encoded as."""
+        patterns = np.asarray(codes, dtype=np.int64) & ((1 << self.weight_code_bits) - 1)
+        return multiplier(self.multiplier).decode(patterns, self.weight_bits)
+
+    @property
+    def factor_bits(self) -> int:
+        """Width of the activation as a signed number."""
+        return self.activation_bits + (0 if self.activation_signed else 1)
 
     @property
     def weight_range(self) -> tuple[int, int]:
-        """Least and greatest weight."""
-        return -(1 << (self.weight_bits - 1)), (1 << (self.weight_bits - 1)) - 1
+        """Least and greatest weight that the cell can hold."""
+        values = self.weight_values
+        return values[0], values[-1]
 
     @property
     def activation_range(self) -> tuple[int, int]:

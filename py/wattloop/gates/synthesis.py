@@ -185,10 +185,21 @@ class _Job:
         constraints = {"driving_cell": buffer.name, "load_ff": f"{_data_cap_ff(flop):.6f}"}
         cells = self._library.cells
         dont_use = "".join(f" -dont_use {name}" for name in cells if _unused(cells[name]))
+        gates = "".join(f" -dont_use {name}" for name in cells if not _gates_rising_clock(cells[name]))
+        if self._spec.gate_weight_clock and not any(_gates_rising_clock(cell) for cell in cells.values()):
+            raise LibertyError(
+                f"library {self._library.name} has no clock gating cell for rising edges: set gate_weight_clock = false"
+            )
         files = {"rtl": "rtl.sv", "liberty": "library.lib", "constraints": "abc.constr"}
         scripts = {
             "synth.ys": render_script(
-                "synth.ys", top=self._spec.module_name, recipes=self._recipes, dont_use=dont_use, **files
+                "synth.ys",
+                top=self._spec.module_name,
+                recipes=self._recipes,
+                dont_use=dont_use,
+                dont_use_gates=gates,
+                gate_clock=self._spec.gate_weight_clock,
+                **files,
             ),
             "abc.constr": render_script("abc.constr", **constraints),
         }
@@ -230,6 +241,10 @@ def _sha256(path: Path) -> str:
 def _unused(cell: CellType) -> bool:
     """Whether mapping must not use a cell."""
     return bool(cell.unsupported) or cell.clock_gate is not None
+
+
+def _gates_rising_clock(cell: CellType) -> bool:
+    return cell.clock_gate is not None and cell.clock_gate.rising and not cell.unsupported
 
 
 def _is_buffer(cell: CellType) -> bool:

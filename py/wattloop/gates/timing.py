@@ -95,7 +95,7 @@ def critical_path(
     events = _propagate(netlist, load, context, wire_ff)
     ends = [
         end
-        for instance in netlist.flops
+        for instance in (*netlist.flops, *netlist.clock_gates)
         for end in _checks(netlist, instance, events)
         if events[end[0]].arrival_ps > -math.inf
     ]

@@ -79,15 +79,14 @@ def characterize(  # noqa: PLR0913 - each is an independent choice of the user
     """
     if batches < 2 or pairs < 1:
         raise ConfigError(f"pairs = {pairs}, batches = {batches}: at least 1 pair and 2 batches are needed")
-    low, high = mac.weight_range
-    weights = np.arange(low, high + 1, dtype=np.int64)
+    weights = np.array(mac.weight_values, dtype=np.int64)
     per_batch = -(-pairs // batches)
     model = EnergyModel(netlist, clock_ps, load)
     at_once = max(1, _VECTORS_AT_ONCE // (2 * per_batch * batches))
     parts = []
     for first in range(0, len(weights), at_once):
         part = weights[first : first + at_once]
-        activations, psums = _draw(statistics, part - low, seed, batches, per_batch)
+        activations, psums = _draw(statistics, part + (1 << (mac.weight_bits - 1)), seed, batches, per_batch)
         stimulus = mac_pairs(mac, np.repeat(part, batches), activations, psums)
         report = _weights_done(progress, first, batches, len(weights))
         activity = backend.measure(netlist, stimulus, progress=report)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from wattloop.activity.drive import switching_nets
 from wattloop.activity.result import Activity, Rates
-from wattloop.errors import AnnotationError, NetlistError
+from wattloop.errors import AnnotationError
 from wattloop.gates.loads import neighbour_ports, net_loads_ff
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.timing import net_slews_ps
@@ -82,7 +82,7 @@ class EnergyModel:
 
         Raises:
             AnnotationError: the activity is of another netlist or does not cover it.
-            NetlistError: the netlist gates a clock.
+            NetlistError: a clock is gated in a way that an activity says nothing of.
         """
         columns = self.columns_fj(activity)
         names = [f.name for f in fields(EnergyBreakdown)]
@@ -93,6 +93,31 @@ class EnergyModel:
         """Fields of `EnergyBreakdown` per cycle, each of shape (groups,)."""
         parts = [self._columns(density, duty) for density, duty in self._densities(activity)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def prices_fj(self, activity: Activity | Rates) -> dict[str, Float]:
+        """What one toggle of each net costs at the rates of one group, by dynamic origin, each of shape (nets,).
+
+        Prices times toggles per cycle are the dynamic energies of `columns_fj`; as prices they are additive, where the
+        convention, which splits a pin's energy by the rates of the others, is not.
+        """
+        ((density, duty),) = self._densities(activity)
+        found = {name: np.zeros(len(self.netlist.nets)) for name in ("comb_switching_fj", "comb_internal_fj")}
+        found["register_fj"] = np.zeros(len(self.netlist.nets))
+        found["comb_switching_fj"] += self._port_switching_fj
+        for group in self._cells:
+            flop = group.cell.flop
+            if self._is_clock_gate[group.members[0]]:
+                continue
+            internal = found["comb_internal_fj" if flop is None else "register_fj"]
+            switching = found["comb_switching_fj" if flop is None else "register_fj"]
+            for pin in group.hidden:
+                if flop is None or pin != flop.clock_pin:
+                    np.add.at(internal, group.nets[pin], group.input_fj(pin, np.ones_like(density), duty)[0])
+            for pin in group.driven:
+                net = group.nets[pin]
+                np.add.at(internal, net, group.toggle_fj(pin, density, duty)[0])
+                np.add.at(switching, net, self._switching_fj[net])
+        return found
 
     def by_toggle_kind(self, activity: Activity) -> dict[str, list[EnergyBreakdown]]:
         """`breakdown` apart: of the "functional" toggles alone, and what the "glitch" toggles add to it."""
@@ -114,31 +139,30 @@ class EnergyModel:
         """Toggles per cycle and duty of every net, a few groups at a time, each of shape (groups, nets)."""
         if activity.nets != self.netlist.nets:
             raise AnnotationError(f"the activity is not of netlist {self.netlist.name}: measure that one")
-        if self.netlist.clock_gates:
-            gate = self.netlist.clock_gates[0]
-            raise NetlistError(
-                f"netlist {self.netlist.name}: {gate.name} ({gate.cell}) gates a clock, and how often that ticks is"
-                " no part of an activity: use `wattloop power` with a SAIF or VCD file that covers it"
-            )
         activity.require_full(switching_nets(self.netlist))
-        clocks = list(self.netlist.clock_nets)
+        clocks, enables = list(self.netlist.clock_nets), self.netlist.clock_enables
         for first in range(0, activity.groups, _GROUPS_AT_ONCE):
             part = activity.rates(slice(first, first + _GROUPS_AT_ONCE))
             density, duty = part.density.copy(), part.duty.copy()
             density[:, clocks], duty[:, clocks] = _CLOCK_DENSITY, _CLOCK_DUTY
             for net, value in self.netlist.constants.items():
                 density[:, net], duty[:, net] = 0.0, value
+            for net, gates in enables.items():
+                ticking = 1.0 - np.prod(1.0 - duty[:, list(gates)], axis=1)
+                density[:, net], duty[:, net] = ticking * _CLOCK_DENSITY, ticking * _CLOCK_DUTY
             yield density, duty
 
     def _columns(self, density: Float, duty: Float) -> dict[str, Float]:
         cells = self.instances_at(density, duty)
-        flops = self._is_flop
+        flops, gates = self._is_flop, self._is_clock_gate
         ports = density @ self._port_switching_fj
+        both_fj = cells.switching_fj + cells.internal_fj
         return {
-            "comb_switching_fj": cells.switching_fj[:, ~flops].sum(1) + ports,
-            "comb_internal_fj": cells.internal_fj[:, ~flops].sum(1),
-            "register_fj": (cells.switching_fj + cells.internal_fj)[:, flops].sum(1),
-            "clock_fj": cells.clock_fj.sum(1) + density @ self._clock_switching_fj,
+            "comb_switching_fj": cells.switching_fj[:, ~(flops | gates)].sum(1) + ports,
+            "comb_internal_fj": cells.internal_fj[:, ~(flops | gates)].sum(1),
+            "register_fj": both_fj[:, flops].sum(1),
+            # A clock gate is part of the clock network, with all that it drives.
+            "clock_fj": cells.clock_fj.sum(1) + both_fj[:, gates].sum(1) + density @ self._clock_switching_fj,
             "leakage_fj": cells.leakage_fj.sum(1),
         }
 
@@ -147,7 +171,7 @@ class EnergyModel:
 
         Each of shape (groups,), for comparison with `power.refined`.
         """
-        cells = [group for group in self._cells if group.cell.flop is None and group.cell.inputs]
+        cells = [g for g in self._cells if g.cell.flop is None and g.cell.clock_gate is None and g.cell.inputs]
         found: dict[str, list[Float]] = {"output": [], "input": [], "leakage": []}
         for density, duty in self._densities(activity):
             none = np.zeros(len(density))
@@ -221,6 +245,10 @@ class EnergyModel:
     @cached_property
     def _is_flop(self) -> npt.NDArray[np.bool_]:
         return np.array([self.netlist.cell(instance).flop is not None for instance in self.netlist.instances])
+
+    @cached_property
+    def _is_clock_gate(self) -> npt.NDArray[np.bool_]:
+        return np.array([self.netlist.cell(instance).clock_gate is not None for instance in self.netlist.instances])
 
     @cached_property
     def _cells(self) -> tuple[CellPower, ...]:

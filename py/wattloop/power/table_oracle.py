@@ -105,14 +105,22 @@ class TableOracle:
     def value_energy_fj(self, layer: str) -> Float:
         """E_l(w): dynamic energy of a MAC cycle by weight; see `EnergyOracle`."""
         known_layer(self.profiled, layer)
-        return self.tables[layer].dynamic_fj
+        table = self.tables[layer]
+        bits = self.spec.mac.weight_bits
+        # What the cell cannot hold has no price that anybody would pay.
+        curve = np.full(1 << bits, np.inf)
+        curve[table.weights + (1 << (bits - 1))] = table.dynamic_fj
+        return curve
 
     @staticmethod
     def _histogram(table: EnergyTable, weights: Int8, layer: str) -> Float:
-        low, high = int(table.weights[0]), int(table.weights[-1])
-        if weights.size and (weights.min() < low or weights.max() > high):
-            raise ConfigError(f"layer {layer}: weights {weights.min()}..{weights.max()}, the table has {low}..{high}")
-        index = weights.ravel().astype(np.int64) - low
+        index = np.searchsorted(table.weights, weights.ravel()).clip(max=len(table.weights) - 1)
+        wrong = np.unique(weights.ravel()[table.weights[index] != weights.ravel()])
+        if wrong.size:
+            raise ConfigError(
+                f"layer {layer}: {wrong.size} of its weight values are not in the table, such as {wrong[0]}: map the"
+                " weights to values that the cell holds"
+            )
         return np.bincount(index, minlength=len(table.weights)).astype(np.float64)
 
     def _cycles(self, layer: IntegerLayer) -> tuple[int, int]:

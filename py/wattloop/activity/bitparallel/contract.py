@@ -96,7 +96,7 @@ def golden_outputs(case: Case, engine: Engine, mac: MacSpec) -> Check:
     expected = {
         "w_q": np.where(signals["w_en_i"] == 1, w_i, w_q),
         "a_q": a_i,
-        "p_q": golden.mac(p_i, w_q, a_i, mac),
+        "p_q": golden.mac(p_i, mac.weight_of_code(w_q), a_i, mac),
     }
     theirs, ours = [], []
     for name, values in expected.items():
@@ -120,6 +120,9 @@ def _next_values(engine: Engine, stimulus: Stimulus, nets: tuple[int, ...]) -> I
         values = engine.values(stimulus, [instance.pins[name] for name in pins]).astype(np.uint64)
         ones = np.ones(stimulus.shape, np.uint64)
         taken = evaluate(cell.flop.next_state, {name: values[..., k] for k, name in enumerate(pins)}, ones)
+        if (clock := instance.pins[cell.flop.clock_pin]) in netlist.clock_enables:
+            enables = engine.values(stimulus, [net, *netlist.clock_enables[clock]]).astype(np.uint64)
+            taken = np.where(enables[..., 1:].any(axis=-1), taken, enables[..., 0])
         states = {cell.flop.state: taken, cell.flop.state_n: ones - taken}
         found |= evaluate(function, states, ones).astype(np.int64) << bit
     return found

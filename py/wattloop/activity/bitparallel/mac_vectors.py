@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from wattloop.activity.sources import mac_widths
+from wattloop.activity.sources import WEIGHT_SIGNALS, mac_widths
 from wattloop.activity.stimulus import Stimulus
 from wattloop.arith import golden
 from wattloop.arith.golden import PeStreams
@@ -28,14 +28,14 @@ def random_vectors(mac: MacSpec, steps: int, lanes: int, seed: int = 0) -> Stimu
     def draw(legal: tuple[int, int], length: int) -> Int64:
         return rng.integers(legal[0], legal[1] + 1, (1, length, lanes))
 
-    weight = draw(mac.weight_range, 1)
+    weight = rng.choice(np.array(mac.weight_values), (1, 1, lanes))
     activation = draw(mac.activation_range, steps + 1)
     psum = draw(mac.psum_range, steps + 1)
     after = golden.mac(psum, weight, activation, mac)
     now, before = slice(1, None), slice(None, -1)
     signals = {
-        "w_i": weight,
-        "w_q": weight,
+        "w_i": mac.weight_code(weight),
+        "w_q": mac.weight_code(weight),
         "a_i": activation[:, now],
         "a_q": activation[:, before],
         "p_i": psum[:, now],
@@ -76,7 +76,8 @@ def _aligned(tile: PeStreams, mac: MacSpec, rows: int, cols: int) -> dict[str, I
     for name in mac_widths(mac):
         if name not in ("rst_ni", "w_en_i"):
             whole = np.broadcast_to(getattr(tile, name), tile.w_q.shape)
-            found[name] = whole[cycle, row, col].reshape(pixels + 2, -1)
+            aligned = whole[cycle, row, col].reshape(pixels + 2, -1)
+            found[name] = mac.weight_code(aligned) if name in WEIGHT_SIGNALS else aligned
     return found
 
 

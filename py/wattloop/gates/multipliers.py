@@ -1,0 +1,186 @@
+"""The multipliers that a cell can be built with: what the bits of the stationary weight mean, and which template it is.
+
+A multiplier is a frozen dataclass and a Jinja file that computes `sum` from `w_q`, `a_mul` and `p_add`; listed in
+`BUILT_IN` it passes through every tool and every test of the product. One of your own is made known by `register`, or
+by an entry point of the group `wattloop.multipliers` (docs/templates.md).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from wattloop.errors import SpecError
+
+if TYPE_CHECKING:
+    from wattloop.gates.spec import MacSpec
+
+Int64 = npt.NDArray[np.int64]
+_ENTRY_POINTS = "wattloop.multipliers"
+
+
+@dataclass(frozen=True)
+class Multiplier(ABC):
+    """One way to multiply by a stationary weight.
+
+    Attributes:
+        name: in specs, module names and results.
+        title: what it is, for people; at most 90 characters.
+        template: Jinja file; a name in the folder `rtl/`, or a path.
+    """
+
+    name: str
+    title: str
+    template: str
+
+    def code_bits(self, weight_bits: int) -> int:
+        """Bits of the weight register, for weights out of the signed integers of `weight_bits` bits."""
+        return weight_bits
+
+    @abstractmethod
+    def decode(self, codes: Int64, weight_bits: int) -> Int64:
+        """Weight that each register pattern 0 ... 2**code_bits - 1 stands for; code 0 must be weight 0.
+
+        The hardware follows it for every pattern, also for those that no weight is encoded as.
+        """
+
+    def numbers(self, spec: MacSpec) -> Mapping[str, object]:
+        """What the template needs beside `mac` (the spec) and `numbers` (`gates.render.MacNumbers`)."""
+        del spec
+        return {}
+
+    def check(self, spec: MacSpec) -> None:
+        """Refuse a spec that it cannot build.
+
+        Raises:
+            SpecError: names the option and what is legal.
+        """
+        del spec
+
+
+@dataclass(frozen=True)
+class TwosComplement(Multiplier):
+    """Weights as they are."""
+
+    def decode(self, codes: Int64, weight_bits: int) -> Int64:
+        """Two's complement."""
+        return codes - ((codes >> (weight_bits - 1)) << weight_bits)
+
+
+@dataclass(frozen=True)
+class FusedArray(TwosComplement):
+    """Multiply and add in one expression, which Yosys turns into one carry-save compressor tree and one adder."""
+
+    name: str = "array"
+    title: str = "fused multiply-add: one carry-save tree of partial products and partial sum, one final adder"
+    template: str = "mul_array.sv.j2"
+
+
+@dataclass(frozen=True)
+class Booth(TwosComplement):
+    """Radix 4, the weight recoded: the digits' lines stand still while a tile streams."""
+
+    name: str = "booth"
+    title: str = "radix-4 Booth, the stationary weight recoded"
+    template: str = "mul_booth.sv.j2"
+
+    def numbers(self, spec: MacSpec) -> Mapping[str, object]:
+        """Digits, and minus what the inverted sign bits of the rows add, modulo 2**psum_bits."""
+        digits = (spec.weight_bits + 1) // 2
+        added = sum(1 << (spec.factor_bits + 2 * digit) for digit in range(digits))
+        bits = spec.psum_bits
+        return {"digits": digits, "correction": f"{bits}'h{-added % (1 << bits):x}"}
+
+
+@dataclass(frozen=True)
+class SignMagnitude(Multiplier):
+    """Weights encoded offline as a sign bit above a magnitude; the least two's complement value has no code."""
+
+    name: str = "sign_magnitude"
+    title: str = "sign and magnitude: the activation inverted where the weight is negative, magnitudes unsigned"
+    template: str = "mul_sign_magnitude.sv.j2"
+
+    def decode(self, codes: Int64, weight_bits: int) -> Int64:
+        """Sign in the top bit, magnitude below; both codes of magnitude 0 are weight 0."""
+        magnitude = codes & ((1 << (weight_bits - 1)) - 1)
+        return np.where(codes >> (weight_bits - 1), -magnitude, magnitude)
+
+
+@dataclass(frozen=True)
+class Shift(Multiplier):
+    """No multiplier at all: weights 0 and +-2**k, k up to weight_bits - 2, as a sign bit above an exponent field."""
+
+    name: str = "shift"
+    title: str = "shift and add: weights 0 and powers of two, stored as sign and exponent"
+    template: str = "mul_shift.sv.j2"
+
+    def code_bits(self, weight_bits: int) -> int:
+        """A sign and an exponent field, whose 0 stands for weight 0."""
+        return 1 + (weight_bits - 1).bit_length()
+
+    def decode(self, codes: Int64, weight_bits: int) -> Int64:
+        """Exponent field e stands for 2**(e - 1), 0 for 0, and so does a field beyond the greatest exponent."""
+        field = codes & ((1 << (self.code_bits(weight_bits) - 1)) - 1)
+        magnitude = np.where((field > 0) & (field < weight_bits), 1 << np.maximum(field - 1, 0), 0)
+        return np.where(codes >> (self.code_bits(weight_bits) - 1), -magnitude, magnitude)
+
+    def numbers(self, spec: MacSpec) -> Mapping[str, object]:
+        """Width of the exponent field and number of exponents."""
+        return {"field_bits": self.code_bits(spec.weight_bits) - 1, "exponents": spec.weight_bits - 1}
+
+
+BUILT_IN: tuple[Multiplier, ...] = (FusedArray(), Booth(), SignMagnitude(), Shift())
+_REGISTERED: dict[str, Multiplier] = {}
+
+
+def register(multiplier: Multiplier) -> None:
+    """Make a multiplier known in this process; other processes know it by its entry point only.
+
+    Raises:
+        SpecError: another multiplier has that name, or its code 0 is not weight 0.
+    """
+    known = {each.name: each for each in BUILT_IN} | _REGISTERED
+    if known.get(multiplier.name, multiplier) != multiplier:
+        raise SpecError(f"a multiplier named {multiplier.name!r} exists already: choose another name")
+    for bits in range(2, 9):
+        if multiplier.decode(np.zeros(1, np.int64), bits)[0] != 0:
+            raise SpecError(f"multiplier {multiplier.name!r}: code 0 must be weight 0, as reset leaves it")
+    _REGISTERED[multiplier.name] = multiplier
+
+
+@cache
+def _installed() -> dict[str, Multiplier]:
+    found = (entry.load() for entry in importlib.metadata.entry_points(group=_ENTRY_POINTS))
+    return {multiplier.name: multiplier for multiplier in found}
+
+
+def multipliers() -> Mapping[str, Multiplier]:
+    """Every known multiplier by name, the built-in ones first."""
+    return {each.name: each for each in BUILT_IN} | _installed() | _REGISTERED
+
+
+def multiplier(name: str) -> Multiplier:
+    """The multiplier called `name`.
+
+    Raises:
+        SpecError: unknown; the message lists the known ones.
+    """
+    known = multipliers()
+    if not isinstance(name, str) or name not in known:
+        raise SpecError(f"multiplier = {name!r} is illegal; legal: {', '.join(known)}")
+    return known[name]
+
+
+@cache
+def code_table(chosen: Multiplier, weight_bits: int) -> tuple[Int64, Int64]:
+    """(representable weights, ascending; the register pattern of each, the least where there are several)."""
+    codes = np.arange(1 << chosen.code_bits(weight_bits), dtype=np.int64)
+    values, first = np.unique(chosen.decode(codes, weight_bits), return_index=True)
+    return values, codes[first]
