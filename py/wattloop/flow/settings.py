@@ -46,6 +46,9 @@ class NetworkSettings:
         data_root: folder with the official archive, packed or not; None for the user's data folder, where it is
             downloaded to.
         checkpoint: a trained int8 network (`network.safetensors` of a run); None trains one.
+        initial_weights: weights of the float network that training starts from, as others saved them; None for fresh
+            ones.
+        mean, std: of pixels / 255 by channel, what the network's input is normalised with; None for the data set's.
         calibration_images: training images that set the scales of the activations.
         seed: of the fresh weights.
     """
@@ -54,10 +57,16 @@ class NetworkSettings:
     dataset: str = "digits"
     data_root: str | None = None
     checkpoint: str | None = None
+    initial_weights: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
     calibration_images: int = 512
     seed: int = 0
 
     def __post_init__(self) -> None:
+        both = (self.mean is None) == (self.std is None) and len(self.mean or ()) == len(self.std or ())
+        _require(both, "mean", self.mean, "as many numbers as std, or neither")
+        _require(all(value > 0 for value in self.std or ()), "std", self.std, "numbers above 0")
         _require(self.calibration_images >= 1, "calibration_images", self.calibration_images, "1 or more")
         _require_seed(self.seed)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattloop.errors import StorageError
 from wattloop.flow.progress import SILENT, Progress, Step
 from wattloop.flow.settings import Settings
 from wattloop.runs import Run
@@ -84,29 +85,42 @@ def trained_network(settings: Settings, *, store: Store | None = None, progress:
 def _key(settings: Settings, dataset: Dataset) -> str:
     network, training = settings.network, settings.training
     data = (dataset.name, dataset.train.images, dataset.train.labels)
-    recipe = (network.model, network.calibration_images, network.seed, training)
+    recipe = (network.model, network.calibration_images, network.seed, training, network.mean, network.std)
+    if network.initial_weights is not None:
+        recipe += (_bytes(network.initial_weights),)
     return content_key("network", _VERSION, importlib.metadata.version("torch"), data, recipe)
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise StorageError(f"cannot read the weights {path}: {error.strerror}") from error
 
 
 def _train(settings: Settings, dataset: Dataset, folder: Path, progress: Progress) -> None:
     from wattloop.nn.checkpoint import save
+    from wattloop.nn.float_weights import load_float_weights
     from wattloop.nn.models import Normalized, build
     from wattloop.nn.quantize import quantize
     from wattloop.nn.train import fit
 
     history: list[dict[str, float | str]] = []
     name, training = settings.network.model, settings.training
-    model = Normalized(
-        build(name, dataset.classes, dataset.channels, seed=settings.network.seed), *dataset.normalisation
-    )
+    network = settings.network
+    plain = build(name, dataset.classes, dataset.channels, seed=network.seed)
+    if network.initial_weights is not None:
+        load_float_weights(plain, Path(network.initial_weights))
+    mean, std = dataset.normalisation
+    model = Normalized(plain, network.mean or mean, network.std or std)
     with progress.step(f"training {name} in floating point") as step:
         note = _Note(step, "float", history)
         fit(model, dataset, training.pretrain, validate=True, on_epoch=note.epoch, progress=note.steps)
     with progress.step(f"training {name} in int8") as step:
-        network = quantize(model, dataset.train.images[: settings.network.calibration_images])
+        quantized = quantize(model, dataset.train.images[: network.calibration_images])
         note = _Note(step, "int8", history)
-        fit(network, dataset, training.qat, validate=True, on_epoch=note.epoch, progress=note.steps)
-    save(network, folder / _NETWORK, metadata={"seed": str(settings.network.seed)})
+        fit(quantized, dataset, training.qat, validate=True, on_epoch=note.epoch, progress=note.steps)
+    save(quantized, folder / _NETWORK, metadata={"seed": str(network.seed)})
     write_atomic(folder / _HISTORY, json.dumps(history, indent=1))
 
 

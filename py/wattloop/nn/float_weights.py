@@ -1,0 +1,60 @@
+"""Weights of a float network from a file that others wrote: a state dict, in safetensors or as torch saves it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from wattloop.errors import ModelError, StorageError
+
+# What training scripts wrap a network in, and where they put its weights.
+_PREFIX = "module."
+_KEYS = ("state_dict", "model")
+_COUNTER = "num_batches_tracked"
+
+
+def load_float_weights(model: nn.Module, path: Path) -> None:
+    """Give `model` the weights in `path`; names may carry the prefix of a parallel wrapper.
+
+    Nothing in the file is executed (`weights_only`).
+
+    Args:
+        model: the network.
+        path: `.safetensors`, or a file of `torch.save` with a state dict, alone or under "state_dict" or "model".
+
+    Raises:
+        StorageError: the file is missing, damaged, or would execute code.
+        ModelError: the weights are of another network; the message names one that does not fit.
+    """
+    state = {name.removeprefix(_PREFIX): tensor for name, tensor in _read(path).items()}
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if not name.endswith(_COUNTER)}
+    given = {name: tensor.shape for name, tensor in state.items() if not name.endswith(_COUNTER)}
+    wrong = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
+    if wrong:
+        have, want = (list(shapes[wrong[0]]) if wrong[0] in shapes else "nothing" for shapes in (given, wanted))
+        raise ModelError(
+            f"{path} holds the weights of another network: {wrong[0]} has {have}, the network {want};"
+            f" {len(wrong)} of {len(wanted)} tensors differ"
+        )
+    model.load_state_dict(state, strict=False)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, safetensors.SafetensorError) as error:
+        raise StorageError(
+            f"cannot read the weights {path}: {(str(error) or type(error).__name__).splitlines()[0]}"
+        ) from error
+    while isinstance(found, dict) and (inner := next((key for key in _KEYS if isinstance(found.get(key), dict)), None)):
+        found = found[inner]
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()) or not found:
+        raise StorageError(f"cannot read the weights {path}: there is no state dict in it")
+    return found
