@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Int64 = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer]
 UInt8 = npt.NDArray[np.uint8]
 UInt64 = npt.NDArray[np.uint64]
 
@@ -32,7 +32,7 @@ def blocks(lanes: int) -> int:
     return -(-lanes // LANES)
 
 
-def bit_planes(values: Int64, width: int) -> UInt64:
+def bit_planes(values: Integers, width: int) -> UInt64:
     """Bit planes of integers, taken modulo 2**width.
 
     Args:

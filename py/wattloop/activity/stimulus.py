@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from wattloop.errors import StimulusError
 
-Int64 = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer]
 Bool = npt.NDArray[np.bool_]
 
 
@@ -30,7 +30,7 @@ class Stimulus:
         groups, steps, lanes: the common shape.
     """
 
-    signals: Mapping[str, Int64]
+    signals: Mapping[str, Integers]
     widths: Mapping[str, int]
     counted: Bool
     groups: int
@@ -49,7 +49,7 @@ class Stimulus:
         for name, values in self.signals.items():
             self._check(name, values, self.widths[name])
 
-    def _check(self, name: str, values: Int64, width: int) -> None:
+    def _check(self, name: str, values: Integers, width: int) -> None:
         try:
             np.broadcast_shapes(values.shape, self.shape)
         except ValueError:

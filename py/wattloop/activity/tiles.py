@@ -67,10 +67,9 @@ class TileBackend(Protocol):
         spec: ArraySpec,
         tiles: Sequence[TileRun],
         part: Part,
-        phase: str | None,
         progress: Progress | None,
-    ) -> Activity:
-        """What `measure_tiles` says, a group for each tile; `phase` None stands for all."""
+    ) -> Activity | None:
+        """What `measure_tiles` says, a group for each tile; None for an array that it leaves to the golden streams."""
 
 
 def measure_tiles(
@@ -141,17 +140,18 @@ def _measured(
     phase: str | None,
     progress: Progress | None,
 ) -> Activity:
-    if isinstance(backend, TileBackend):
-        return backend.measure_tiles(netlist, spec, tiles, part, phase, progress)
+    if isinstance(backend, TileBackend) and phase is None:
+        whole = backend.measure_tiles(netlist, spec, tiles, part, progress)
+        if whole is not None:
+            return whole
     rows, cols, _ = tiles[0].shape
 
     def stimulus(batch: Sequence[TileRun]) -> Stimulus:
         streams = [tile.streams(spec) for tile in batch]
-        whole = tile_stimulus(spec.mac, streams, rows, cols, idle=part == "idle")
+        found = tile_stimulus(spec.mac, streams, rows, cols, idle=part == "idle")
         if phase is None:
-            return whole
-        wanted = np.isin(np.arange(whole.steps), streams[0].phases[phase])
-        return replace(whole, counted=wanted)
+            return found
+        return replace(found, counted=np.isin(np.arange(found.steps), streams[0].phases[phase]))
 
     return _golden(backend, netlist, spec, tiles, stimulus, progress)
 
@@ -186,7 +186,7 @@ def _by_cell(stimulus: Stimulus) -> Stimulus:
     groups, steps, lanes = stimulus.shape
     after = np.flatnonzero(stimulus.counted)
 
-    def pairs(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def pairs(values: Integers) -> Integers:
         whole = np.broadcast_to(values, stimulus.shape).transpose(0, 2, 1).reshape(groups * lanes, steps)
         return np.stack([whole[:, after - 1], whole[:, after]], axis=1)
 

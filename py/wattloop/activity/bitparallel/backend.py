@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from wattloop.activity.bitparallel.array import ArrayEngine, supports
 from wattloop.activity.bitparallel.engine import Engine, Timing
 from wattloop.activity.result import Activity
 from wattloop.activity.stimulus import Stimulus
+from wattloop.activity.tiles import Part, TileRun
 from wattloop.gates.netlist import Netlist
+from wattloop.gates.spec import ArraySpec
 
 _REMEMBERED = 8
 # What the registry's names mean.
@@ -29,19 +32,21 @@ class BitparallelBackend:
     name: str = "bitparallel"
     timing: Timing | None = None
     threads: int = 0
-    _engines: OrderedDict[str, Engine] = field(default_factory=OrderedDict, compare=False, repr=False)
-
-    def __reduce__(self) -> tuple[type[BitparallelBackend], tuple[str, Timing | None, int]]:
-        """It travels without its engines: what they compiled is of this process."""
-        return BitparallelBackend, (self.name, self.timing, self.threads)
+    _engines: OrderedDict[str, ArrayEngine] = field(default_factory=OrderedDict, compare=False, repr=False)
 
     def engine(self, netlist: Netlist) -> Engine:
         """The engine of `netlist`, kept from an earlier call if there was one."""
-        engine = self._engines.pop(netlist.digest, None) or Engine(netlist, self.timing, self.threads)
-        self._engines[netlist.digest] = engine
+        return self._array(netlist).engine
+
+    def _array(self, netlist: Netlist) -> ArrayEngine:
+        array = self._engines.pop(netlist.digest, None)
+        if array is None:
+            engine = Engine(netlist, self.timing, self.threads)
+            array = ArrayEngine(engine, engine if self.timing is None else Engine(netlist, threads=self.threads))
+        self._engines[netlist.digest] = array
         while len(self._engines) > _REMEMBERED:
             self._engines.popitem(last=False)
-        return engine
+        return array
 
     def measure(
         self, netlist: Netlist, stimulus: Stimulus, *, progress: Callable[[int, int], None] | None = None
@@ -56,6 +61,17 @@ class BitparallelBackend:
         if progress is not None:
             progress(stimulus.groups, stimulus.groups)
         return activity
+
+    def measure_tiles(
+        self,
+        netlist: Netlist,
+        spec: ArraySpec,
+        tiles: Sequence[TileRun],
+        part: Part,
+        progress: Callable[[int, int], None] | None,
+    ) -> Activity | None:
+        """See `activity.tiles.TileBackend`."""
+        return self._array(netlist).measure(spec, tiles, part, progress) if supports(spec) else None
 
 
 def named(name: str) -> BitparallelBackend:

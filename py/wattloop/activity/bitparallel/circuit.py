@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from wattloop.activity.bitparallel.functions import Function, function_of
@@ -56,6 +56,15 @@ class Circuit:
     def driven(self) -> tuple[int, ...]:
         """Nets that the stimulus or a gate drives, in ascending order."""
         return tuple(sorted({*self.sources, *(gate.output for gate in self.gates)}))
+
+    def behind(self, nets: Iterable[int]) -> Circuit:
+        """The gates that `nets` depend on; all sources are kept."""
+        needed = set(nets)
+        for gate in reversed(self.gates):
+            if gate.output in needed:
+                needed.update(gate.inputs)
+        kept, other = (tuple(g for g in gates if g.output in needed) for gates in (self.gates, self.other_order))
+        return replace(self, gates=kept, other_order=other)
 
 
 def cut(netlist: Netlist) -> Circuit:

@@ -86,12 +86,27 @@ class Engine:
         found = liberty_delays(self.netlist, self.circuit, load=self.timing.load, slew_ps=self.timing.slew_ps)
         return quantise(found, self.timing.delay_step_ps, self.timing.use)
 
-    def program(self, probes: Sequence[int] = (), *, observed: Sequence[int] = (), watch: Watch = NOTHING) -> Program:
-        """The program that a run walks through; `probes` and `observed` are nets whose values and settling it keeps."""
+    def program(
+        self,
+        probes: Sequence[int] = (),
+        *,
+        observed: Sequence[int] = (),
+        watch: Watch = NOTHING,
+        only: frozenset[int] | None = None,
+    ) -> Program:
+        """The program that a run walks through.
+
+        Args:
+            probes: nets whose values it keeps.
+            observed: nets whose settling it keeps.
+            watch: what it counts beside toggles.
+            only: nets that are wanted, where that is not all; counts of others are 0 or right.
+        """
+        circuit = self.circuit if only is None else self.circuit.behind(only)
         if self.timing is None or self.steps is None:
-            return zero_delay(self.circuit, self.kernels.index, probes, watch)
+            return zero_delay(circuit, self.kernels.index, probes, watch)
         inertial = self.timing.inertial
-        return timed(self.circuit, self.kernels.index, self.steps, inertial=inertial, observed=observed, watch=watch)
+        return timed(circuit, self.kernels.index, self.steps, inertial=inertial, observed=observed, watch=watch)
 
     @cached_property
     def _counting(self) -> Program:
@@ -163,7 +178,7 @@ class Engine:
         plain = self.program()
         scaled, unit = integer_weights(weights, plain.most_changes)
         found = np.zeros(stimulus.shape, np.uint32)
-        self._counts(stimulus, self.program(watch=Watch(weights=scaled)), sums=found)
+        self.counts(stimulus, self.program(watch=Watch(weights=scaled)), sums=found)
         return (found * unit).astype(np.float32)
 
     def values(self, stimulus: Stimulus, nets: Sequence[int]) -> npt.NDArray[np.bool_]:
@@ -172,7 +187,7 @@ class Engine:
         listed = self._work(stimulus).jobs
         starts = np.cumsum([0, *(job.sets * stimulus.steps for job in listed)])
         words = np.zeros((int(starts[-1]), len(nets), COLUMNS), np.uint64)
-        self._counts(stimulus, program, nets, probed=words, probed_at=starts[:-1].astype(np.int64))
+        self.counts(stimulus, program, nets, probed=words, probed_at=starts[:-1].astype(np.int64))
         found = np.zeros((*stimulus.shape, len(nets)), np.bool_)
         for job, start in zip(listed, starts, strict=False):
             unpack(job, words[start : start + job.sets * stimulus.steps], found)
@@ -185,7 +200,7 @@ class Engine:
             shape (groups, steps, lanes); 0 where nothing changes, and at steps that do not count.
         """
         found = np.zeros(stimulus.shape, np.uint16)
-        self._counts(stimulus, self._observing, settling=found)
+        self.counts(stimulus, self._observing, settling=found)
         return found
 
     def _totals(self, stimuli: Iterable[Stimulus], program: Program) -> tuple[dict[str, Int64], int]:
@@ -193,7 +208,7 @@ class Engine:
         totals: dict[str, Int64] = {}
         transitions = 0
         for stimulus in stimuli:
-            for name, values in self._counts(stimulus, program).items():
+            for name, values in self.counts(stimulus, program).items():
                 if name in totals and totals[name].shape != values.shape:
                     raise StimulusError("all stimuli of one measurement must have the same number of groups")
                 totals[name] = totals[name] + values if name in totals else values
@@ -216,14 +231,22 @@ class Engine:
     def _planes_of(self) -> dict[Hashable, dict[str, npt.NDArray[np.int32]]]:
         return {}
 
-    def _counts(
+    def counts(
         self,
         stimulus: Stimulus,
-        program: Program,
+        program: Program | None = None,
         probes: Sequence[int] = (),
         **vectors: npt.NDArray[np.generic],
     ) -> dict[str, Int64]:
-        """Counts by group; `vectors` are the arrays that take results by vector."""
+        """Counts by group and net: "toggles", "high" and, with delays, "glitches".
+
+        Args:
+            stimulus: what drives the netlist.
+            program: one of `program`; that of all nets by default.
+            probes: the program's probes.
+            vectors: arrays that take results by vector.
+        """
+        program = program or self._counting
         names = ("toggles", "high", "glitches") if program.timed else ("toggles", "high")
         counts = {name: np.zeros((stimulus.groups, program.nets), np.int64) for name in names}
         if program.moves:

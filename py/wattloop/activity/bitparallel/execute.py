@@ -56,3 +56,13 @@ def unpack(job: Job, words: npt.NDArray[np.uint64], into: npt.NDArray[np.bool_])
             if count > 0:
                 part = bits[at * steps : (at + 1) * steps, :, u, :count]
                 into[job.group[u], :, first : first + count] = part.transpose(0, 2, 1)
+
+
+def each_range(work: Callable[[int, int], object], total: int, threads: int) -> None:
+    """Call `work(first, last)` for shares of range(total), one a thread; 0 threads for one a core."""
+    workers = min(threads or default_threads(), total)
+    bounds = [total * k // workers for k in range(workers + 1)]
+    others = [_pool(workers - 1).submit(work, *bounds[k : k + 2]) for k in range(1, workers)]
+    work(*bounds[:2])
+    for other in others:
+        other.result()

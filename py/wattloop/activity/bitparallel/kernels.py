@@ -32,12 +32,14 @@ class Kernels:
         index: kernel number of each function.
         run: the entry point `run(Program *, Run *)`; it gives up Python's lock while it works.
         peak: `peak(kind, rounds)` of `native/peak.h`.
+        tile_streams: `tile_streams(Tiles *, first, last)` of `native/tiles.h`.
         source: C source (a GPU backend would print the same functions over the same program).
     """
 
     index: Mapping[Function, int]
     run: ctypes._NamedFuncPointer
     peak: ctypes._NamedFuncPointer
+    tile_streams: ctypes._NamedFuncPointer
     source: str
 
 
@@ -72,8 +74,10 @@ def _load(functions: tuple[Function, ...], store: Store, target: str) -> Kernels
     library = ctypes.CDLL(str(store.entry("bitparallel", key, build) / "kernels.so"))
     library.run.restype = ctypes.c_int
     library.peak.restype, library.peak.argtypes = ctypes.c_uint64, (ctypes.c_int, ctypes.c_int64)
+    library.tile_streams.restype = ctypes.c_int
+    library.tile_streams.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
     index = {function: len(_FIXED) + k for k, function in enumerate(functions)}
-    return Kernels(index, library.run, library.peak, source)
+    return Kernels(index, library.run, library.peak, library.tile_streams, source)
 
 
 def forget() -> None:

@@ -18,8 +18,8 @@ from wattloop.activity.pack import LANES, bit_planes, blocks, lane_mask
 from wattloop.activity.stimulus import Stimulus
 from wattloop.gates.netlist import Netlist
 
-Int64 = npt.NDArray[np.int64]
-UInt64 = npt.NDArray[np.uint64]
+Integers = npt.NDArray[np.integer]
+UIntegers = npt.NDArray[np.uint64]
 
 # Vectors packed at a time: small enough to stay in a core's cache.
 _CHUNK_VECTORS = 1 << 16
@@ -47,7 +47,7 @@ class Layout:
         return self.held[signal] if signal in self.held else self.held_planes + self.streamed[signal]
 
 
-def _cube(values: Int64) -> Int64:
+def _cube(values: Integers) -> Integers:
     """`values` with all three axes (groups, steps, lanes), not broadcast."""
     return values.reshape((1,) * (3 - values.ndim) + values.shape)
 
@@ -71,7 +71,7 @@ def lay_out(stimulus: Stimulus) -> Layout:
     return Layout(held, streamed, held_planes, streamed_planes)
 
 
-def words(netlist: Netlist, stimulus: Stimulus) -> Iterator[tuple[int, UInt64]]:
+def words(netlist: Netlist, stimulus: Stimulus) -> Iterator[tuple[int, UIntegers]]:
     """The stimulus file, piece by piece; memory does not grow with groups, steps or lanes.
 
     Yields:
@@ -96,7 +96,7 @@ def words(netlist: Netlist, stimulus: Stimulus) -> Iterator[tuple[int, UInt64]]:
             yield from _one_group(stimulus, layout, group)
 
 
-def _whole_groups(stimulus: Stimulus, layout: Layout, groups: slice) -> UInt64:
+def _whole_groups(stimulus: Stimulus, layout: Layout, groups: slice) -> UIntegers:
     count = groups.stop - groups.start
     records = _records(stimulus, layout, groups, slice(0, stimulus.lanes))
     out = np.empty((count, layout.held_planes + records[0].size), np.uint64)
@@ -105,7 +105,7 @@ def _whole_groups(stimulus: Stimulus, layout: Layout, groups: slice) -> UInt64:
     return out
 
 
-def _one_group(stimulus: Stimulus, layout: Layout, group: int) -> Iterator[tuple[int, UInt64]]:
+def _one_group(stimulus: Stimulus, layout: Layout, group: int) -> Iterator[tuple[int, UIntegers]]:
     """A large group in pieces of whole blocks of lanes."""
     groups = slice(group, group + 1)
     yield 0, _held(stimulus, layout, groups)
@@ -115,13 +115,13 @@ def _one_group(stimulus: Stimulus, layout: Layout, group: int) -> Iterator[tuple
         yield int(lanes.stop == stimulus.lanes), _records(stimulus, layout, groups, lanes)
 
 
-def _part(values: Int64, groups: slice, lanes: slice) -> Int64:
+def _part(values: Integers, groups: slice, lanes: slice) -> Integers:
     cube = _cube(values)
     cut = cube if cube.shape[0] == 1 else cube[groups]
     return cut if cut.shape[2] == 1 else cut[:, :, lanes]
 
 
-def _held(stimulus: Stimulus, layout: Layout, groups: slice) -> UInt64:
+def _held(stimulus: Stimulus, layout: Layout, groups: slice) -> UIntegers:
     """Held planes, shape (groups, held planes)."""
     out = np.zeros((groups.stop - groups.start, layout.held_planes), np.uint64)
     for name, slot in layout.held.items():
@@ -131,7 +131,7 @@ def _held(stimulus: Stimulus, layout: Layout, groups: slice) -> UInt64:
     return out
 
 
-def _records(stimulus: Stimulus, layout: Layout, groups: slice, lanes: slice) -> UInt64:
+def _records(stimulus: Stimulus, layout: Layout, groups: slice, lanes: slice) -> UIntegers:
     """Records of a range of groups and of lanes, shape (groups, blocks, steps, streamed planes + 1)."""
     lane_count = lanes.stop - lanes.start
     shape = (groups.stop - groups.start, blocks(lane_count), stimulus.steps, layout.streamed_planes + 1)

@@ -2,6 +2,7 @@
 #pragma once
 #include "cells.h"
 #include "peak.h"
+#include "tiles.h"
 
 typedef struct {
   int64_t timed;                // 0: zero delay

@@ -1,0 +1,149 @@
+"""What the cells of the array see during tiles, without the cycles in which nothing moves.
+
+The weights are loaded while activations and partial sums rest, and pixels pass while the weights and their bus rest;
+so the two are stimuli of their own. While pixels pass, a step is the same pixel for every cell, whatever the cycle in
+which it gets there. Everything is equal to `golden.run_tile`, cycle by cycle and cell by cell.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+
+from wattloop.activity.bitparallel.execute import each_range
+from wattloop.activity.bitparallel.kernels import Kernels
+from wattloop.activity.bitparallel.tile_batch import Index, Int32, Integers, TileBatch
+from wattloop.activity.stimulus import Stimulus
+from wattloop.arith.golden import wrap
+
+_REST = 2  # steps of `native/tiles.h` before the first pixel and behind the last
+
+
+class _Tiles(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("rows", "cols", "pixels", "bits")),
+        *((name, ctypes.c_void_p) for name in ("weights", "activations", "psum_in", "sums", "passing")),
+    )
+
+
+def passing(batch: TileBatch, kernels: Kernels, threads: int) -> Stimulus:
+    """Every used cell from the rest before its first pixel to the rest behind its last: pixels + 3 steps."""
+    rows, cols, pixels = batch.rows_used, batch.cols_used, batch.pixels
+    tiles, steps = len(batch.weights), pixels + 2 * _REST
+    sums = np.empty((tiles, steps, (rows + 1) * cols), np.int32)
+    data = np.empty((tiles, steps, rows * cols), np.uint8)
+    edge = np.ascontiguousarray(batch.psum_in[:, :cols])
+    arrays = (batch.weights, batch.activations, edge, sums, data)
+    native = _Tiles(rows, cols, pixels, batch.spec.mac.psum_bits, *(array.ctypes.data for array in arrays))
+    each_range(lambda first, last: kernels.tile_streams(ctypes.byref(native), first, last), tiles, threads)
+    values = data.view(np.int8) if batch.spec.mac.activation_signed else data
+    bus = np.broadcast_to(batch.after[:, -1:, np.newaxis, :cols], (tiles, 1, rows, cols)).reshape(tiles, 1, -1)
+    signals = {
+        "w_i": bus,
+        "w_q": batch.after[:, :rows, :cols].reshape(tiles, 1, -1),
+        "a_i": values[:, 1:],
+        "a_q": values[:, :-1],
+        "p_i": sums[:, 1:, : rows * cols],
+        "p_q": sums[:, :-1, cols:],
+    }
+    return batch.stimulus(pixels + 3, rows * cols, signals)
+
+
+def below(batch: TileBatch) -> Stimulus:
+    """Cells under the used ones, which pass sums on: one lane for each used column, as they all see the same."""
+    sums = _rested(_sums(batch), batch.psum_in[:, : batch.cols_used])
+    zero = np.full(1, batch.zero)
+    signals = {"w_i": zero, "w_q": zero, "p_i": sums[:, 1:], "p_q": sums[:, :-1]}
+    return batch.stimulus(batch.pixels + 3, batch.cols_used, signals)
+
+
+def beside(batch: TileBatch, psum_in: Int32, owner: Index) -> Stimulus:
+    """Cells right of the used ones, which pass activations on: one lane for each used row.
+
+    Args:
+        batch: the tiles.
+        psum_in: what comes from above them, shape (groups,).
+        owner: tile of each group, likewise.
+    """
+    rest = np.zeros(batch.rows_used, np.int32)
+    values = _rested(batch.activations.swapaxes(1, 2), rest)[owner]
+    zero, psum = np.full(1, batch.zero), psum_in[:, np.newaxis, np.newaxis]
+    signals = {"w_i": zero, "w_q": zero, "a_i": values[:, 1:], "a_q": values[:, :-1], "p_i": psum, "p_q": psum}
+    return batch.stimulus(batch.pixels + 3, batch.rows_used, signals, len(owner))
+
+
+def _sums(batch: TileBatch) -> Int32:
+    """Sums that leave the used rows, shape (tiles, pixels, cols_used)."""
+    # Exact: 32-bit integers times the number of rows are far from 2**53.
+    products = batch.activations.swapaxes(1, 2).astype(np.float64) @ batch.weights.astype(np.float64)
+    whole = products.astype(np.int64) + batch.psum_in[:, np.newaxis, : batch.cols_used]
+    return wrap(whole, batch.spec.mac.psum_bits).astype(np.int32)
+
+
+def _rested(values: Int32, rest: Int32) -> Int32:
+    """`values` (tiles, pixels, lanes) between two steps of `rest` (..., lanes) on either side."""
+    tiles, pixels, lanes = values.shape
+    whole = np.empty((tiles, pixels + 2 * _REST, lanes), np.int32)
+    whole[:] = rest[..., np.newaxis, :]
+    whole[:, _REST:-_REST] = values
+    return whole
+
+
+def resting(batch: TileBatch, cells: Index, *, swapped: bool = False) -> Stimulus:
+    """Cells at rest: with the old weight, then with the new one; the other way round if `swapped`."""
+    old, new = (codes.reshape(len(codes), -1)[:, cells] for codes in (batch.before, batch.after))
+    col = cells % batch.spec.cols
+    psum = batch.psum_in[:, np.newaxis, col]
+    weight = np.stack([new, old] if swapped else [old, new], axis=1)
+    signals = {"w_i": batch.after[:, -1:, col], "w_q": weight, "p_i": psum, "p_q": psum}
+    return batch.stimulus(2, len(cells), signals)
+
+
+def loading(batch: TileBatch, cells: Index) -> Stimulus:
+    """The weight bus, its enable and the weight register from the cycle before the tile to the one behind its load."""
+    row, col = np.divmod(cells, batch.spec.cols)
+    bus = np.concatenate([batch.before[:, -1:], batch.after, batch.after[:, -1:]], axis=1)
+    step = np.arange(bus.shape[1])[:, np.newaxis]
+    old, new = (codes.reshape(len(codes), 1, -1)[..., cells] for codes in (batch.before, batch.after))
+    psum = batch.psum_in[:, np.newaxis, col]
+    signals = {
+        "w_i": bus[..., col],
+        "w_en_i": (step == row + 1).astype(np.uint8),
+        "w_q": np.where(step > row + 1, new, old),
+        "p_i": psum,
+        "p_q": psum,
+    }
+    return batch.stimulus(bus.shape[1], len(cells), signals)
+
+
+def late(batch: TileBatch, cell: tuple[int, int], pixel: int) -> Stimulus:
+    """One cell's transition from `pixel` to the next; pixels behind the last are rest."""
+    row, col = cell
+    seen = [_cell_at(batch, row, col, at) for at in (pixel, pixel + 1)]
+    names = ("a_i", "a_q", "p_i", "p_q")
+    signals: dict[str, Integers] = {
+        name: np.stack(parts, axis=1)[..., np.newaxis] for name, *parts in zip(names, *seen, strict=True)
+    }
+    weights = {"w_i": batch.after[:, -1, col], "w_q": batch.after[:, row, col]}
+    held = {name: values[:, np.newaxis, np.newaxis] for name, values in weights.items()}
+    return batch.stimulus(2, 1, {**signals, **held})
+
+
+def _cell_at(batch: TileBatch, row: int, col: int, pixel: int) -> tuple[Int32, Int32, Int32, Int32]:
+    """(a_i, a_q, p_i, p_q) of one cell when `pixel` enters it, each of shape (tiles,)."""
+
+    def activation(at: int) -> Int32:
+        inside = row < batch.rows_used and 0 <= at < batch.pixels
+        return batch.activations[:, row, at] if inside else np.zeros(len(batch.weights), np.int32)
+
+    def psum(rows: int, at: int) -> Int32:
+        whole = batch.psum_in[:, col].astype(np.int64)
+        if col < batch.cols_used and 0 <= at < batch.pixels:
+            kept = slice(0, rows)
+            whole = whole + np.einsum(
+                "nr,nr->n", batch.weights[:, kept, col], batch.activations[:, kept, at], dtype=int
+            )
+        return wrap(whole, batch.spec.mac.psum_bits).astype(np.int32)
+
+    return activation(pixel), activation(pixel - 1), psum(row, pixel), psum(row + 1, pixel - 1)
