@@ -7,7 +7,7 @@ import pytest
 from tests.activity.bitparallel.reference import net_values
 
 from wattloop.activity.drive import drive, driven_nets
-from wattloop.activity.sources import mac_pairs, mac_widths, tile_stimulus
+from wattloop.activity.sources import WEIGHT_SIGNALS, mac_pairs, mac_widths, tile_stimulus
 from wattloop.activity.stimulus import Stimulus
 from wattloop.arith.golden import PeStreams, run_tile
 from wattloop.errors import StimulusError
@@ -58,6 +58,7 @@ def test_active_and_idle_cells_are_the_whole_array_once() -> None:
     active, idle = (tile_stimulus(SPEC.mac, [streams], 3, 2, idle=flag) for flag in (False, True))
     for name in set(mac_widths(SPEC.mac)) - {"rst_ni"}:
         whole = np.broadcast_to(getattr(streams, name), (streams.cycles, 5, 4)).reshape(streams.cycles, -1)
+        whole = SPEC.mac.weight_code(whole) if name in WEIGHT_SIGNALS else whole
         together = np.concatenate([active.signals[name][0], idle.signals[name][0]], axis=1)
         np.testing.assert_array_equal(np.sort(together, axis=1), np.sort(whole, axis=1))
         np.testing.assert_array_equal(active.signals[name][0], whole[:, [0, 1, 4, 5, 8, 9]])
@@ -69,7 +70,8 @@ def test_every_cycle_of_a_tile_counts_and_the_old_weights_are_there_first() -> N
     assert stimulus.transitions == SPEC.tile_cycles * 6
     old = np.random.default_rng(4)
     old.integers(-128, 128, (3, 2)), old.integers(0, 256, (3, 6))
-    np.testing.assert_array_equal(stimulus.signals["w_q"][0, 0].reshape(3, 2), old.integers(-128, 128, (3, 2)))
+    held = SPEC.mac.weight_of_code(stimulus.signals["w_q"][0, 0].reshape(3, 2))
+    np.testing.assert_array_equal(held, old.integers(-128, 128, (3, 2)))
 
 
 def test_tiles_of_different_length_or_without_cells_are_refused() -> None:
