@@ -86,9 +86,8 @@ def _key(settings: Settings, dataset: Dataset) -> str:
     network, training = settings.network, settings.training
     data = (dataset.name, dataset.train.images, dataset.train.labels)
     recipe = (network.model, network.calibration_images, network.seed, training, network.mean, network.std)
-    if network.initial_weights is not None:
-        recipe += (_bytes(network.initial_weights),)
-    return content_key("network", _VERSION, importlib.metadata.version("torch"), data, recipe)
+    start = None if network.initial_weights is None else _bytes(network.initial_weights)
+    return content_key("network", _VERSION, importlib.metadata.version("torch"), data, recipe, start)
 
 
 def _bytes(path: str) -> bytes:

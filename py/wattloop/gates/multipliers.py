@@ -84,6 +84,19 @@ class FusedArray(TwosComplement):
 
 
 @dataclass(frozen=True)
+class Split(TwosComplement):
+    """A multiplier with an adder of its own in front of the partial sum's."""
+
+    name: str = "split"
+    title: str = "multiplier and adder kept apart: the product is a number of its own"
+    template: str = "mul_split.sv.j2"
+
+    def numbers(self, spec: MacSpec) -> Mapping[str, object]:
+        """Bits that hold every product."""
+        return {"product_bits": spec.weight_bits + spec.activation_bits}
+
+
+@dataclass(frozen=True)
 class Booth(TwosComplement):
     """Radix 4, the weight recoded: the digits' lines stand still while a tile streams."""
 
@@ -104,7 +117,7 @@ class SignMagnitude(Multiplier):
     """Weights encoded offline as a sign bit above a magnitude; the least two's complement value has no code."""
 
     name: str = "sign_magnitude"
-    title: str = "sign and magnitude: the activation inverted where the weight is negative, magnitudes unsigned"
+    title: str = "sign and magnitude: unsigned multiplier, its product inverted where the weight is negative"
     template: str = "mul_sign_magnitude.sv.j2"
 
     def decode(self, codes: Int64, weight_bits: int) -> Int64:
@@ -136,7 +149,7 @@ class Shift(Multiplier):
         return {"field_bits": self.code_bits(spec.weight_bits) - 1, "exponents": spec.weight_bits - 1}
 
 
-BUILT_IN: tuple[Multiplier, ...] = (FusedArray(), Booth(), SignMagnitude(), Shift())
+BUILT_IN: tuple[Multiplier, ...] = (FusedArray(), Split(), Booth(), SignMagnitude(), Shift())
 _REGISTERED: dict[str, Multiplier] = {}
 
 

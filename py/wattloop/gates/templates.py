@@ -14,6 +14,7 @@ _VARIANTS: Mapping[str, MacSpec] = {
     "array_bypass_both": MacSpec(bypass_zero_weight=True, bypass_zero_activation=True),
     "array_gated": MacSpec(gate_weight_clock=True),
     "array_bypass_gated": MacSpec(bypass_zero_weight=True, gate_weight_clock=True),
+    "split_bypass": MacSpec(multiplier="split", bypass_zero_weight=True),
     "array_signed": MacSpec(activation_signed=True),
     "array_4bit": MacSpec(weight_bits=4, activation_bits=4, psum_bits=14),
     "booth_bypass": MacSpec(multiplier="booth", bypass_zero_weight=True),
