@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +55,10 @@ def test_progress_is_told(shared_folder: Path) -> None:
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="bitparallel, bitparallel-timed, icarus, verilator"):
         backend("spice")
+
+
+def test_a_used_backend_travels_to_other_processes(shared_folder: Path) -> None:
+    used = BitparallelBackend("bitparallel-timed", Timing(), 3)
+    assert used.engine(reference_mac(shared_folder, "osu018-array")).kernels
+    there = pickle.loads(pickle.dumps(used))
+    assert (there, there._engines) == (used, {})

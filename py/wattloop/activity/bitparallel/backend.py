@@ -34,6 +34,10 @@ class BitparallelBackend:
     threads: int = 0
     _engines: OrderedDict[str, ArrayEngine] = field(default_factory=OrderedDict, compare=False, repr=False)
 
+    def __reduce__(self) -> tuple[type[BitparallelBackend], tuple[str, Timing | None, int]]:
+        """It travels without its engines: what they compiled is of this process."""
+        return BitparallelBackend, (self.name, self.timing, self.threads)
+
     def engine(self, netlist: Netlist) -> Engine:
         """The engine of `netlist`, kept from an earlier call if there was one."""
         return self._array(netlist).engine
