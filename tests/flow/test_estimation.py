@@ -3,14 +3,18 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import polars as pl
+import numpy as np
 import pytest
 
+from wattloop.arith.layer import ConvGeometry, IntegerLayer
 from wattloop.errors import StorageError
 from wattloop.flow.estimation import ESTIMATE, estimate_flow
 from wattloop.flow.settings import Settings
+from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import trained_network
+from wattloop.power.energy_table import EnergyTable
 from wattloop.power.estimate import Estimate
+from wattloop.power.weight_load import loading
 from wattloop.runs import run_folder
 
 LAYERS = ["conv1", "conv2", "fc1", "fc2", "fc3"]
@@ -65,13 +69,15 @@ def test_the_papers_accounting_is_mean_power_over_its_cycles(estimate: Estimate)
 def test_the_tables_energy_is_its_rows_times_the_histogram_of_the_weights(
     run: Path, estimate: Estimate, settings: Settings
 ) -> None:
-    table = pl.read_parquet(run / "tables" / "conv2.parquet")
-    weights = trained_network(settings).network.integer_weight("conv2")
-    counts = pl.DataFrame({"weight": weights.ravel().astype("int64")}).group_by("weight").len()
-    per_cycle = table.join(counts, on="weight").select(pl.col("dynamic_fj").dot(pl.col("len"))).item()
-    # 100 pixels in two tiles: every tile has one transition more than pixels.
-    conv2 = estimate.layers[1]
-    assert conv2.by_table.energy.dynamic_fj == pytest.approx(102 * per_cycle)
+    table = EnergyTable.load(run / "tables" / "conv2.parquet")
+    weights = trained_network(settings).network.integer_weight("conv2").astype(int)
+    energy, row_class = table.class_dynamic_fj, table.class_of_row[0]
+    per_cycle = sum(energy[w + 128, row_class[k]] for channel in weights for k, w in enumerate(channel))
+    # 100 pixels in two tiles: every tile has one transition more than pixels, and loads its weights.
+    layer = IntegerLayer("conv2", "conv", ConvGeometry(6, 16, 14, 14, (5, 5)), weights.astype(np.int8))
+    loaded = loading(layer, layer.weight, settings.hardware.array)
+    extra = sum(Simulator.of(settings).loads.energy_fj(loaded, table.prices).values())
+    assert estimate.layers[1].by_table.energy.dynamic_fj == pytest.approx(102 * per_cycle + extra)
 
 
 def test_table_and_tiles_agree_on_convolutions(estimate: Estimate) -> None:

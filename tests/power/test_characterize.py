@@ -16,6 +16,7 @@ from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.power import characterize as module
 from wattloop.power.characterize import characterize
+from wattloop.power.effort import Effort
 from wattloop.power.energy_table import ORIGINS, EnergyTable, compare
 
 
@@ -35,7 +36,7 @@ def test_icarus_verilator_and_a_plain_evaluation_give_one_table(
     mac_netlist: Netlist, statistics: LayerStatistics
 ) -> None:
     plain, icarus, verilator = (
-        characterize(mac_netlist, MacSpec(), statistics, backend=by, pairs=64, batches=4)
+        characterize(mac_netlist, MacSpec(), statistics, backend=by, effort=Effort(64, 4))
         for by in (PlainBackend(), backend("icarus"), backend("verilator"))
     )
     assert_same(icarus, verilator)
@@ -47,7 +48,7 @@ def test_icarus_verilator_and_a_plain_evaluation_give_one_table(
 
 def test_provenance_names_all_that_the_table_depends_on(mac_netlist: Netlist, statistics: LayerStatistics) -> None:
     table = characterize(
-        mac_netlist, MacSpec(), statistics, backend=PlainBackend(), pairs=5, batches=2, clock_ps=250, load="signoff"
+        mac_netlist, MacSpec(), statistics, backend=PlainBackend(), effort=Effort(5, 2), clock_ps=250, load="signoff"
     )
     expected = {
         "layer": "conv",
@@ -73,7 +74,7 @@ def test_a_seed_gives_the_same_bits_in_parts_or_whole(
     mac_netlist: Netlist, statistics: LayerStatistics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(seed: int) -> EnergyTable:
-        return characterize(mac_netlist, MacSpec(), statistics, backend=PlainBackend(), pairs=8, batches=2, seed=seed)
+        return characterize(mac_netlist, MacSpec(), statistics, backend=PlainBackend(), effort=Effort(8, 2, seed=seed))
 
     whole = run(1)
     assert compare(whole, run(2)).toggle_differences > 0
@@ -83,7 +84,7 @@ def test_a_seed_gives_the_same_bits_in_parts_or_whole(
 
 def test_layers_do_not_share_random_numbers(mac_netlist: Netlist, statistics: LayerStatistics) -> None:
     one, other = (
-        characterize(mac_netlist, MacSpec(), seen, backend=PlainBackend(), pairs=8, batches=2)
+        characterize(mac_netlist, MacSpec(), seen, backend=PlainBackend(), effort=Effort(8, 2))
         for seen in (statistics, dataclasses.replace(statistics, layer="another"))
     )
     assert compare(one, other).toggle_differences > 0
@@ -96,8 +97,7 @@ def test_progress_counts_weights_to_the_end(mac_netlist: Netlist, statistics: La
         MacSpec(),
         statistics,
         backend=PlainBackend(),
-        pairs=4,
-        batches=2,
+        effort=Effort(4, 2),
         progress=lambda done, total: seen.append((done, total)),
     )
     assert seen[-1] == (256, 256)
@@ -105,7 +105,7 @@ def test_progress_counts_weights_to_the_end(mac_netlist: Netlist, statistics: La
 
 def test_the_batches_tell_the_error_that_other_seeds_show(mac_netlist: Netlist, statistics: LayerStatistics) -> None:
     tables = [
-        characterize(mac_netlist, MacSpec(), statistics, backend=PlainBackend(), pairs=64, seed=seed)
+        characterize(mac_netlist, MacSpec(), statistics, backend=PlainBackend(), effort=Effort(64, seed=seed))
         for seed in range(10)
     ]
     energies = np.stack([table.dynamic_fj for table in tables])
@@ -114,12 +114,10 @@ def test_the_batches_tell_the_error_that_other_seeds_show(mac_netlist: Netlist, 
     assert energies.var(axis=0, ddof=1).mean() / claimed == pytest.approx(1, abs=0.12)
 
 
-@pytest.mark.parametrize("options", [{"batches": 1}, {"pairs": 0}])
-def test_too_few_pairs_or_batches_are_refused(
-    mac_netlist: Netlist, statistics: LayerStatistics, options: dict[str, int]
-) -> None:
-    with pytest.raises(ConfigError, match="at least 1 pair and 2 batches"):
-        characterize(mac_netlist, MacSpec(), statistics, backend=PlainBackend(), **options)
+@pytest.mark.parametrize("options", [{"batches": 1}, {"pairs": 0}, {"precision": 0.0}, {"quantile": 2.0}])
+def test_effort_that_cannot_be_is_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        Effort(**options)
 
 
 def test_partial_annotation_is_an_error(
@@ -127,4 +125,4 @@ def test_partial_annotation_is_an_error(
 ) -> None:
     monkeypatch.setattr("tests.activity.plain.switching_nets", lambda netlist: (1, 2, 3))
     with pytest.raises(AnnotationError, match=r"covers 3 of \d+ nets"):
-        characterize(mac_netlist, MacSpec(), statistics, backend=PlainBackend(), pairs=2, batches=2)
+        characterize(mac_netlist, MacSpec(), statistics, backend=PlainBackend(), effort=Effort(2, 2))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.activity.plain import PlainBackend
 
+from wattloop.arith.kinds import KINDS
 from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
 from wattloop.arith.statistics import collect
 from wattloop.arith.tiling import tile_at, tile_count
@@ -16,18 +17,30 @@ from wattloop.errors import ConfigError, OverflowRangeError
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.power.characterize import characterize
+from wattloop.power.effort import Effort
 from wattloop.power.energy_table import DYNAMIC, ORIGINS, EnergyTable
 from wattloop.power.oracle import HardwareMapping
-from wattloop.power.table_oracle import TableOracle, TableProfiler
+from wattloop.power.table_oracle import TableOracle
+from wattloop.power.table_profiler import TableProfiler
 
 
 def table(layer: str = "conv", low: int = -128) -> EnergyTable:
     """Every weight costs its distance from -1000, times 1, 10, 100, ... by origin."""
     weights = np.arange(low, 128, dtype=np.int64)
-    batches = np.stack([weights + 999.0, weights + 1001.0], axis=1)  # standard error 1
     columns = {name: (weights + 1000.0) * 10**k for k, name in enumerate(ORIGINS)}
-    toggles = np.zeros((len(weights), 1), np.int64)
-    return EnergyTable(weights, columns, batches, toggles, ("n",), {"layer": layer, "backend": "f", "accounting": "a"})
+    return EnergyTable(
+        weights=weights,
+        class_columns={name: columns[name][:, None] for name in DYNAMIC},
+        static_columns={name: columns[name] for name in ORIGINS if name not in DYNAMIC},
+        batch_fj=np.stack([weights + 999.0, weights + 1001.0], axis=1)[:, None],  # standard error 1
+        shares=np.ones(1),
+        class_of_row=np.zeros((1, 1), np.int64),
+        pairs=np.full(len(weights), 2),
+        toggles=np.zeros((len(weights), 1), np.int64),
+        nets=("n",),
+        prices={name: np.full(1, 10.0**k) for k, name in enumerate(DYNAMIC)},
+        provenance={"layer": layer, "backend": "f", "accounting": "a"},
+    )
 
 
 def oracle(trace: LayerTrace, array: ArraySpec, tables: Mapping[str, EnergyTable] | None = None) -> TableOracle:
@@ -103,14 +116,19 @@ def test_the_profiler_characterises_each_layer_on_its_own_transitions(
     second = LayerTrace(replace(trace.layer, name="other"), trace.inputs // 4)
     seen: list[tuple[int, int]] = []
     profiler = TableProfiler(
-        mac_netlist, array, plain, pairs=4, batches=2, seed=3, progress=lambda *step: seen.append(step)
+        mac_netlist,
+        array,
+        plain,
+        kind=KINDS["independent"],
+        effort=Effort(4, 2, seed=3),
+        progress=lambda *step: seen.append(step),
     )
     found = profiler([trace, second])
     assert list(found.layers) == ["conv", "other"]
-    assert seen[0][1] == seen[-1][0] == seen[-1][1] == 512
+    assert seen[-1] == (256, 256)
     for one in (trace, second):
         alone = characterize(
-            mac_netlist, MacSpec(), collect(one, array, seed=3), backend=plain, pairs=4, batches=2, seed=3
+            mac_netlist, MacSpec(), collect(one, array, seed=3), backend=plain, effort=Effort(4, 2, seed=3)
         )
         np.testing.assert_array_equal(found.tables[one.layer.name].toggles, alone.toggles)
     assert (
@@ -122,4 +140,4 @@ def test_the_profiler_characterises_each_layer_on_its_own_transitions(
 def test_a_layer_that_overflows_is_refused(mac_netlist: Netlist, plain: PlainBackend, trace: LayerTrace) -> None:
     narrow = ArraySpec(rows=18, cols=4, pixels=6, mac=MacSpec(psum_bits=17))
     with pytest.raises(OverflowRangeError, match="layer conv"):
-        TableProfiler(mac_netlist, narrow, plain, pairs=4, batches=2)([trace])
+        TableProfiler(mac_netlist, narrow, plain, effort=Effort(4, 2))([trace])

@@ -18,9 +18,10 @@ from wattloop.errors import ConfigError, OverflowRangeError
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec
 from wattloop.power import tile_oracle as module
+from wattloop.power.effort import Effort
 from wattloop.power.energy import EnergyModel
 from wattloop.power.oracle import EnergyBreakdown, HardwareMapping
-from wattloop.power.table_oracle import TableProfiler
+from wattloop.power.table_profiler import TableProfiler
 from wattloop.power.tile_oracle import TileEnergies, TileOracle
 from wattloop.power.tile_sample import sample_tiles, stratified_total
 
@@ -191,7 +192,7 @@ def test_what_tiles_cannot_answer_is_refused(everything: TileOracle, trace: Laye
 
 def test_a_companion_answers_for_values(everything: TileOracle, mac_netlist: Netlist, plain: PlainBackend) -> None:
     traces = list(everything.traces.values())
-    tables = TableProfiler(mac_netlist, everything.spec, plain, pairs=4, batches=2)(traces)
+    tables = TableProfiler(mac_netlist, everything.spec, plain, effort=Effort(4, 2))(traces)
     both = replace(everything, values=tables)
     np.testing.assert_array_equal(both.value_energy_fj("conv"), tables.value_energy_fj("conv"))
 
@@ -211,7 +212,7 @@ def test_where_a_tables_assumptions_hold_it_agrees_with_all_tiles(mac_netlist: N
     layer = IntegerLayer("conv", "conv", ConvGeometry(1, 16, 8, 8), weight)
     trace = LayerTrace(layer, rng.gamma(1, 40, (1, 1, 8, 8)).clip(0, 255).astype(np.uint8))
     verilator = backend("verilator")
-    table = TableProfiler(mac_netlist, spec, verilator, pairs=2000)([trace]).energy("conv", weight)
+    table = TableProfiler(mac_netlist, spec, verilator, effort=Effort(2000))([trace]).energy("conv", weight)
     tiles = oracle_of(mac_netlist, spec, verilator, trace, tiles=None).energy("conv", weight)
     error = table.energy.dynamic_fj / tiles.energy.dynamic_fj - 1  # 0.26 %, measured
     assert abs(error) < 3 * table.standard_error_fj / table.energy.dynamic_fj + 0.005
@@ -221,7 +222,7 @@ def test_a_table_of_a_layer_is_near_all_its_tiles(
     mac_netlist: Netlist, everything: TileOracle, trace: LayerTrace, measured: list[TileEnergies]
 ) -> None:
     # Measured: -5.1 %. In an array of 8 rows loading the weights, which no table knows, is a third of a tile.
-    table = TableProfiler(mac_netlist, everything.spec, backend("verilator"), pairs=1000)([trace])
+    table = TableProfiler(mac_netlist, everything.spec, backend("verilator"), effort=Effort(1000))([trace])
     found = table.energy("conv", trace.layer.weight).energy
     truth = everything.summed("conv", measured).energy
     assert found.dynamic_fj == pytest.approx(truth.dynamic_fj, rel=0.08)

@@ -1,24 +1,30 @@
-"""What a layer's MACs see: activation transitions and grouped partial-sum transitions (paper section 3.1)."""
+"""The paper's statistics: activation transitions and grouped partial-sum transitions, independent of each other.
+
+One layer's, or pooled over several (paper section 3.1).
+"""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from wattloop.arith.archive import load_arrays, save_arrays
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.psum_groups import GROUPS, group_pair
 from wattloop.arith.reservoir import CellReservoir
+from wattloop.arith.tile_choice import chosen_tiles, psum_streams
 from wattloop.arith.tiling import Tile, check_overflow, tile_at, tile_count
+from wattloop.arith.transitions import Pairs
 from wattloop.errors import StimulusError, StorageError
 from wattloop.gates.spec import ArraySpec
-from wattloop.store import content_key, write_atomic
+from wattloop.store import content_key
 
+Float = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
@@ -29,8 +35,10 @@ _CELLS = GROUPS * GROUPS
 class LayerStatistics:
     """Transitions between successive cycles at the inputs of a layer's PEs, counted once per PE.
 
+    Implements `TransitionModel` with one class of rows.
+
     Attributes:
-        layer: name of the layer.
+        layer: name of the layer, or of the layers that it pools.
         activation_signed: levels are int8; the counts' index is the raw 8-bit pattern in any case.
         psum_bits: width of the partial sums.
         activation_counts: int64, shape (256, 256): transitions of a PE's activation, from row to column.
@@ -66,11 +74,26 @@ class LayerStatistics:
         return int(self.group_counts.sum())
 
     @property
+    def kind(self) -> str:
+        """Activations and groups of partial sums, independent of each other."""
+        return "independent, 50 groups"
+
+    @property
     def key(self) -> str:
         """Content key: equal statistics have equal keys."""
         return content_key(self)
 
-    def sample(self, count: int, rng: np.random.Generator) -> tuple[Int64, Int64, Int64, Int64]:
+    @property
+    def class_of_row(self) -> Int64:
+        """Every row is of class 0, shape (1, 1)."""
+        return np.zeros((1, 1), np.int64)
+
+    @property
+    def shares(self) -> Float:
+        """The one class holds everything, shape (1,)."""
+        return np.ones(1)
+
+    def sample(self, count: int, rng: np.random.Generator, row_class: int = 0) -> Pairs:
         """Draw independent pairs: activations from their counts, partial sums from the groups and then their members.
 
         Activation and partial sum are drawn independently of each other, as the paper does.
@@ -78,6 +101,7 @@ class LayerStatistics:
         Args:
             count: number of pairs.
             rng: source of randomness.
+            row_class: 0.
 
         Returns:
             (a_from, a_to, p_from, p_to), int64 signed values, each of shape (count,).
@@ -102,10 +126,7 @@ class LayerStatistics:
         Raises:
             StorageError: the file cannot be written.
         """
-        buffer = io.BytesIO()
-        arrays = {name: np.asarray(value) for name, value in asdict(self).items()}
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        write_atomic(path, buffer.getvalue())
+        save_arrays(self, path)
 
     @classmethod
     def load(cls, path: Path) -> LayerStatistics:
@@ -114,33 +135,13 @@ class LayerStatistics:
         Raises:
             StorageError: missing or damaged.
         """
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                loaded = {name: data[name] for name in data.files}
-            fields = {name: v if v.ndim else v.item() for name, v in loaded.items()}
-            return cls(**fields)
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise StorageError(f"cannot read statistics {path}: {error}; collect them again") from error
+        return load_arrays(cls, path)
 
 
 def _draw(counts: Int64, count: int, rng: np.random.Generator) -> Int64:
     """Flat indices drawn in proportion to `counts`."""
     upto = np.cumsum(counts.ravel())
     return np.searchsorted(upto, rng.integers(0, upto[-1], count), side="right")
-
-
-def psum_streams(tile: Tile, psum_offset: int = 0) -> Int32:
-    """Partial sum that enters each PE at each pixel: the sum over the rows above it.
-
-    Returns:
-        int32, shape (rows_used, cols_used, pixels_used); row 0 holds the offset.
-    """
-    products = tile.weights.astype(np.int32)[:, :, None] * tile.activations.astype(np.int32)[:, None, :]
-    streams = np.empty_like(products)
-    streams[0] = psum_offset
-    np.cumsum(products[:-1], axis=0, out=streams[1:])
-    streams[1:] += psum_offset
-    return streams
 
 
 def collect(
@@ -170,41 +171,86 @@ def collect(
     Raises:
         OverflowRangeError: the layer does not fit the array's partial sums.
     """
-    check_overflow(trace.layer, spec, psum_offset)
-    total = tile_count(trace, spec)
-    chosen = np.arange(total)
-    if tiles is not None and tiles < total:
-        chosen = np.sort(np.random.default_rng(seed).choice(total, tiles, replace=False))
     counts = _Counts(spec.mac.psum_bits, capacity)
-    for done, index in enumerate(chosen.tolist(), start=1):
-        tile = tile_at(trace, spec, index)
-        counts.add(tile, psum_offset, edges, np.random.default_rng([seed, index]))
-        if progress is not None:
-            progress(done, len(chosen))
-    members, member_counts = counts.reservoir.members()
-    return LayerStatistics(
-        layer=trace.layer.name,
-        activation_signed=trace.layer.activation_signed,
-        psum_bits=spec.mac.psum_bits,
-        activation_counts=counts.activation.reshape(256, 256),
-        group_counts=counts.group.reshape(GROUPS, GROUPS),
-        members=members,
-        member_counts=member_counts,
-        images=trace.images,
-        tiles=len(chosen),
-        tiles_total=total,
-        seed=seed,
-    )
+    tiles_done = counts.add_all(trace, spec, tiles, seed, psum_offset, edges, [seed], progress)
+    return counts.statistics(trace.layer.name, [trace], tiles_done, tile_count(trace, spec), seed)
+
+
+def collect_pooled(
+    traces: Sequence[LayerTrace],
+    spec: ArraySpec,
+    *,
+    tiles: int | None = None,
+    seed: int = 0,
+    capacity: int = 256,
+    progress: Callable[[int, int], None] | None = None,
+) -> LayerStatistics:
+    """One model for several layers, each transition counted once whichever layer it is of; see `collect`.
+
+    Args:
+        tiles: of each layer.
+        progress: called with (done, total) tiles of a layer.
+
+    Raises:
+        OverflowRangeError: a layer does not fit the array's partial sums.
+        StimulusError: no layer, or some with signed and some with unsigned activations.
+    """
+    if len({trace.layer.activation_signed for trace in traces}) != 1:
+        raise StimulusError("one model for all layers needs layers whose activations are all signed or all unsigned")
+    counts, done, total = _Counts(spec.mac.psum_bits, capacity), 0, 0
+    for trace in traces:
+        key = [seed, zlib.crc32(trace.layer.name.encode())]
+        done += counts.add_all(trace, spec, tiles, seed, 0, True, key, progress)
+        total += tile_count(trace, spec)
+    return counts.statistics(f"all {len(traces)} layers", traces, done, total, seed)
 
 
 class _Counts:
-    """Running totals of `collect`."""
+    """Running totals."""
 
     def __init__(self, psum_bits: int, capacity: int) -> None:
         self.psum_bits = psum_bits
         self.activation = np.zeros(256 * 256, np.int64)
         self.group = np.zeros(_CELLS, np.int64)
         self.reservoir = CellReservoir(_CELLS, capacity)
+
+    def add_all(
+        self,
+        trace: LayerTrace,
+        spec: ArraySpec,
+        tiles: int | None,
+        seed: int,
+        psum_offset: int,
+        edges: bool,
+        key: Sequence[int],
+        progress: Callable[[int, int], None] | None,
+    ) -> int:
+        """Count the transitions of a layer's chosen tiles, and tell how many those are."""
+        check_overflow(trace.layer, spec, psum_offset)
+        chosen = chosen_tiles(trace, spec, tiles, seed)
+        for done, index in enumerate(chosen.tolist(), start=1):
+            self.add(tile_at(trace, spec, index), psum_offset, edges, np.random.default_rng([*key, index]))
+            if progress is not None:
+                progress(done, len(chosen))
+        return len(chosen)
+
+    def statistics(
+        self, name: str, traces: Sequence[LayerTrace], tiles: int, tiles_total: int, seed: int
+    ) -> LayerStatistics:
+        members, member_counts = self.reservoir.members()
+        return LayerStatistics(
+            layer=name,
+            activation_signed=traces[0].layer.activation_signed,
+            psum_bits=self.psum_bits,
+            activation_counts=self.activation.reshape(256, 256),
+            group_counts=self.group.reshape(GROUPS, GROUPS),
+            members=members,
+            member_counts=member_counts,
+            images=traces[0].images,
+            tiles=tiles,
+            tiles_total=tiles_total,
+            seed=seed,
+        )
 
     def add(self, tile: Tile, psum_offset: int, edges: bool, rng: np.random.Generator) -> None:
         margin = 1 if edges else 0

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wattloop.cli import output
-from wattloop.cli.options import Config, Json, Library, Multiplier, Out, Seed, Set, Simulator, overrides
+from wattloop.cli.options import Config, Json, Library, Multiplier, Out, Seed, Set, Simulator, overrides, share
 from wattloop.cli.progress import ConsoleProgress
+from wattloop.errors import ConfigError
+
+if TYPE_CHECKING:
+    from wattloop.flow.characterization import CharacterizeSummary
 
 
 def command(
@@ -27,6 +31,11 @@ def command(
     against: Annotated[
         Path | None, typer.Option("--against", help="Table (.parquet) to compare with.", show_default=False)
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option("--precision", help="Sample until every weight is known so well, e.g. 1%.", show_default=False),
+    ] = None,
+    every_layer: Annotated[bool, typer.Option("--all", help="Every layer of the network, not one.")] = False,
     out: Out = Path("runs/characterize"),
     as_json: Json = False,
 ) -> None:
@@ -34,9 +43,10 @@ def command(
 
     Without --statistics a small network is trained and its second convolution profiled.
 
-    Example: wattloop characterize --simulator icarus --pairs 2000 --against runs/characterize/tables/conv2.parquet
+    Examples: wattloop characterize --simulator icarus --pairs 2000 --against runs/characterize/tables/conv2.parquet;
+    wattloop characterize --all --precision 1%
     """
-    from wattloop.flow.characterization import characterize_flow
+    from wattloop.flow.characterization import characterize_flow, characterize_network
     from wattloop.flow.settings import load
     from wattloop.runs import run_folder
 
@@ -44,15 +54,43 @@ def command(
         None,
         characterize__simulator=simulator,
         characterize__pairs=pairs,
+        characterize__precision=share(precision),
         characterize__seed=seed,
         hardware__library=library,
         hardware__array__mac__multiplier=multiplier,
     )
     settings = load(config, named | overrides(assignments))
+    if every_layer and (statistics is not None or against is not None):
+        raise ConfigError("--all takes the layers of the network: leave --statistics and --against away")
     with run_folder(out, command="characterize", settings=settings, seeds=settings.seeds) as run:
-        summary = characterize_flow(settings, run, statistics=statistics, against=against, progress=ConsoleProgress())
+        if every_layer:
+            layers = characterize_network(settings, run, progress=ConsoleProgress())
+        else:
+            layers = (
+                characterize_flow(settings, run, statistics=statistics, against=against, progress=ConsoleProgress()),
+            )
     if as_json:
-        output.print_json(summary)
-        return
-    output.print_table("Characterisation", ("", ""), [row for row in vars(summary).items() if row[1] != ""])
-    typer.echo(f"\n{summary.annotated}\n{out / 'tables' / summary.layer}.parquet\n{out / 'report.md'}")
+        output.print_json(layers if every_layer else layers[0])
+    elif every_layer:
+        output.print_table("Characterisation", *_by_layer(layers))
+        typer.echo(f"\n{out / 'tables'}\n{out / 'report.md'}")
+    else:
+        summary = layers[0]
+        output.print_table("Characterisation", ("", ""), [row for row in vars(summary).items() if row[1] != ""])
+        typer.echo(f"\n{summary.annotated}\n{out / 'tables' / summary.layer}.parquet\n{out / 'report.md'}")
+
+
+def _by_layer(layers: tuple[CharacterizeSummary, ...]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    head = ("layer", "mean fJ", "least", "greatest", "pairs", "worst error", "accounting")
+    return head, [
+        (
+            row.layer,
+            f"{row.mean_fj:.2f}",
+            f"{row.least_fj:.2f}",
+            f"{row.greatest_fj:.2f}",
+            row.pairs,
+            f"{row.worst_error:.2%}",
+            row.accounting,
+        )
+        for row in layers
+    ]

@@ -57,6 +57,57 @@ Data = Annotated[
 ]
 
 
+def share(text: str | None) -> float | None:
+    """A share as people write it.
+
+    >>> share("1%"), share("0.01")
+    (0.01, 0.01)
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise ConfigError(f"{text} is no share: write it as 1% or 0.01") from None
+
+
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="[KIND:]N",
+        help="Divide the work among N processes of this machine, or threads:N; 0 for one a core.",
+        show_default=False,
+    ),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="tcp://HOST:PORT", help="Divide the work on a Dask cluster.", show_default=False),
+]
+
+
+def workplace(workers: str | None, dask: str | None) -> dict[str, object]:
+    """Settings of `--workers` and `--dask`, for `overrides`.
+
+    >>> workplace("2", None)["parallel__workers"], workplace("threads:4", None)["parallel__count"]
+    ('processes', '4')
+
+    Raises:
+        ConfigError: both are given.
+    """
+    if dask is not None:
+        if workers is not None:
+            raise ConfigError("--workers divides the work on this machine, --dask on a cluster: give one of them")
+        return {"parallel__workers": "dask", "parallel__dask": dask}
+    if workers is None:
+        return {}
+    kind, _, count = workers.rpartition(":")
+    return {"parallel__workers": kind or "processes", "parallel__count": count}
+
+
 def overrides(assignments: list[str] | None, **named: object) -> dict[str, str]:
     """Settings by dotted key, as TOML text: those of named options (those not given are left out), then `--set`.
 

@@ -7,22 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from wattloop.activity.backend import backend
-from wattloop.arith.statistics import LayerStatistics, collect
+from wattloop.arith.kinds import SavedModel, load_statistics
+from wattloop.arith.layer import LayerTrace
+from wattloop.arith.representable import fitted
 from wattloop.errors import ModelError
-from wattloop.flow.hardware import build_hardware
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
+from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, trained_network
-from wattloop.power.characterize import characterize
 from wattloop.power.energy_table import EnergyTable, TableDifference, compare
 from wattloop.runs import Run
-from wattloop.store import Store, content_key
-
-# Part of the cache key: raise it when statistics change in a way that no setting shows.
-_VERSION = 1
+from wattloop.store import Store
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,8 @@ class CharacterizeSummary:
         layer: whose statistics were sampled.
         simulator: who counted the toggles.
         annotated: "N of N nets".
-        pairs: transitions of each weight value.
+        statistics: how its transitions are modelled.
+        pairs: most transitions of a weight value.
         accounting: what the energies include.
         mean_fj, least_fj, greatest_fj: over the weight values, dynamic energy per MAC cycle.
         cheapest, dearest: weight values.
@@ -45,6 +43,7 @@ class CharacterizeSummary:
     layer: str
     simulator: str
     annotated: str
+    statistics: str
     pairs: int
     accounting: str
     mean_fj: float
@@ -78,48 +77,64 @@ def characterize_flow(
     """
     if statistics is None:
         check_inputs(settings, progress)
-    hardware = build_hardware(settings.hardware, store=store, progress=progress)
-    run.facts |= hardware.facts
+    simulator = Simulator.of(settings, store=store, progress=progress)
+    run.facts |= simulator.cell.facts
     if statistics is None:
-        observed = profiled_layer(settings, store=store, progress=progress)
+        trained = trained_network(settings, store=store, progress=progress)
+        ((table, observed),) = _tables(simulator, _traces(settings, trained, [_layer(settings, trained)]), run)
     else:
-        observed = LayerStatistics.load(statistics)
-    chosen = settings.characterize
-    with progress.step(f"simulating {chosen.pairs} transitions of each weight on {chosen.simulator}") as step:
-        table = characterize(
-            hardware.netlist,
-            settings.hardware.array.mac,
-            observed,
-            backend=backend(chosen.simulator),
-            pairs=chosen.pairs,
-            batches=chosen.batches,
-            seed=chosen.seed,
-            clock_ps=settings.hardware.clock_ps,
-            load=settings.hardware.load,
-            progress=step,
-        )
-    observed.save(run.folder / "statistics" / f"{observed.layer}.npz")
-    table.save(run.folder / "tables" / f"{observed.layer}.parquet")
+        observed = load_statistics(statistics)
+        table = simulator.characterized(observed)
+        _keep(run, table, observed.layer)
+        observed.save(run.folder / "statistics" / f"{observed.layer}.npz")
     run.facts |= {"annotated": table.provenance["annotated"], "statistics": observed.key}
     report(run, progress)
     return _summary(table, compare(table, EnergyTable.load(against)) if against is not None else None)
 
 
-def profiled_layer(settings: Settings, *, store: Store | None = None, progress: Progress = SILENT) -> LayerStatistics:
-    """Statistics of the layer that the settings name, on training images of their network."""
+def characterize_network(
+    settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT
+) -> tuple[CharacterizeSummary, ...]:
+    """Characterise the MAC cell for all weights on every layer of the network; the run gets tables and statistics.
+
+    Args:
+        settings: hardware, sampling, and the network.
+        run: where results go.
+        store: cache.
+        progress: told of every step.
+    """
+    check_inputs(settings, progress)
+    simulator = Simulator.of(settings, store=store, progress=progress)
+    run.facts |= simulator.cell.facts
+    trained = trained_network(settings, store=store, progress=progress)
+    found = _tables(simulator, _traces(settings, trained, list(trained.network.layers)), run)
+    report(run, progress)
+    return tuple(_summary(table, None) for table, _ in found)
+
+
+def _traces(settings: Settings, trained: Trained, layers: list[str]) -> list[LayerTrace]:
+    """The layers on training images, with what the cell can hold of them."""
     from wattloop.nn.trace import trace
 
-    trained = trained_network(settings, store=store, progress=progress)
-    layer, chosen = _layer(settings, trained), settings.characterize
-    key = content_key(_VERSION, trained.key, layer, settings.hardware.array, chosen.images, chosen.tiles, chosen.seed)
+    seen = trace(trained.network, trained.dataset.train.images[: settings.characterize.images], layers=layers)
+    return [fitted(layer, settings.hardware.array.mac).trace for layer in seen]
 
-    def build(folder: Path) -> None:
-        with progress.step(f"profiling {layer}") as step:
-            (seen,) = trace(trained.network, trained.dataset.train.images[: chosen.images], layers=[layer])
-            array = settings.hardware.array
-            collect(seen, array, tiles=chosen.tiles, seed=chosen.seed, progress=step).save(folder / "layer.npz")
 
-    return (store or Store()).load("statistics", key, build, lambda entry: LayerStatistics.load(entry / "layer.npz"))
+def _tables(simulator: Simulator, traces: list[LayerTrace], run: Run) -> list[tuple[EnergyTable, SavedModel]]:
+    """The table of each layer, and what it rests on; both are kept in the run."""
+    oracle, found = simulator.tables(traces), []
+    for scope in simulator.kind.scopes(traces):
+        observed = simulator.statistics(scope)
+        observed.save(run.folder / "statistics" / f"{observed.layer}.npz")
+        for trace in scope:
+            table = oracle.tables[trace.layer.name]
+            _keep(run, table, trace.layer.name)
+            found.append((table, observed))
+    return found
+
+
+def _keep(run: Run, table: EnergyTable, name: str) -> None:
+    table.save(run.folder / "tables" / f"{name}.parquet")
 
 
 def _layer(settings: Settings, trained: Trained) -> str:
@@ -140,6 +155,7 @@ def _summary(table: EnergyTable, difference: TableDifference | None) -> Characte
         layer=table.layer,
         simulator=table.provenance["backend"],
         annotated=table.provenance["annotated"],
+        statistics=table.provenance["statistics kind"],
         pairs=int(table.provenance["pairs"]),
         accounting=table.provenance["accounting"],
         mean_fj=float(energy.mean()),
@@ -147,7 +163,7 @@ def _summary(table: EnergyTable, difference: TableDifference | None) -> Characte
         greatest_fj=float(energy.max()),
         cheapest=tuple(table.weights[order[:8]].tolist()),
         dearest=tuple(table.weights[order[:-9:-1]].tolist()),
-        worst_error=float((table.standard_error_fj / energy).max()),
+        worst_error=table.worst_error,
         toggles=int(table.toggles.sum()),
         difference="" if difference is None else str(difference),
     )

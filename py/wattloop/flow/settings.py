@@ -9,10 +9,12 @@ from typing import Literal
 
 from wattloop import config
 from wattloop.activity.backend import backend_names
+from wattloop.arith.kinds import KINDS
 from wattloop.compression.config import CompressConfig
 from wattloop.errors import ConfigError
 from wattloop.gates.spec import ArraySpec
 from wattloop.nn.config import TrainConfig
+from wattloop.power.effort import Effort
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,15 @@ class CharacterizeSettings:
         layer: the layer whose statistics `wattloop characterize` samples; None for the second convolution.
         images: training images behind those statistics.
         tiles: tiles of a layer that statistics are collected from; None for all.
+        statistics: how transitions are modelled: "global" (one model for all layers), "independent" (50 groups, as the
+            paper), "joint" (activation and partial sum as observed together), "rows" (joint, by position in the array),
+            "activity" (joint, by classes of row activity).
         pairs: transitions sampled for each weight value, rounded up to a multiple of `batches`.
         batches: independent parts of `pairs`, whose spread is the sampling error.
+        precision: pairs are doubled until the relative standard error of every weight's energy is not above this (and
+            that of the layer's not above a quarter of it); None samples `pairs` and no more.
+        quantile: share of the weights that have to reach it.
+        most_pairs: where doubling ends in any case.
         seed: of the sampling.
     """
 
@@ -105,18 +114,30 @@ class CharacterizeSettings:
     layer: str | None = None
     images: int = 8
     tiles: int | None = None
+    statistics: str = "activity"
     pairs: int = 2000
     batches: int = 8
+    precision: float | None = None
+    quantile: float = 1.0
+    most_pairs: int = 1 << 19
     seed: int = 0
 
     def __post_init__(self) -> None:
         known = backend_names()
         _require(self.simulator in known, "simulator", self.simulator, ", ".join(known))
-        for name in ("images", "pairs"):
+        _require(self.statistics in KINDS, "statistics", self.statistics, ", ".join(KINDS))
+        for name in ("images", "pairs", "most_pairs"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require(self.batches >= 2, "batches", self.batches, "2 or more")
+        _require(self.precision is None or 0 < self.precision < 1, "precision", self.precision, "above 0 and below 1")
+        _require(0 < self.quantile <= 1, "quantile", self.quantile, "above 0 and up to 1")
         _require_seed(self.seed)
         _require(self.tiles is None or self.tiles >= 1, "tiles", self.tiles, "1 or more")
+
+    @property
+    def effort(self) -> Effort:
+        """How much is sampled."""
+        return Effort(self.pairs, self.batches, self.precision, self.quantile, self.most_pairs, self.seed)
 
 
 @dataclass(frozen=True)

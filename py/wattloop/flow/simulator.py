@@ -10,17 +10,23 @@ from pathlib import Path
 
 from wattloop import resources
 from wattloop.activity.backend import ActivityBackend, backend
+from wattloop.arith.kinds import KINDS, SavedModel, Scope, StatisticsKind
 from wattloop.arith.layer import LayerTrace
 from wattloop.flow.hardware import Hardware, build_hardware
 from wattloop.flow.progress import SILENT, Progress, Step
 from wattloop.flow.settings import CharacterizeSettings, EstimateSettings, HardwareSettings, Settings
 from wattloop.power.energy_table import EnergyTable
 from wattloop.power.oracle import IDENTITY, HardwareMapping, Int8
-from wattloop.power.table_oracle import TableOracle, TableProfiler
+from wattloop.power.table_oracle import TableOracle
+from wattloop.power.table_profiler import TableProfiler
 from wattloop.power.tile_oracle import TileEnergies, TileOracle
+from wattloop.power.weight_load import LoadTable, load_table
 from wattloop.store import Store, content_key
 
 _TABLE = "table.parquet"
+_LOADS = "loads.npz"
+# Who counts the toggles of loading weights in place of a simulator that would take minutes for all pairs.
+_NATIVE = {name: name for name in ("bitparallel", "bitparallel-timed")}
 _CODE = (".py", ".h", ".j2")
 
 
@@ -88,33 +94,64 @@ class Simulator:
         Raises:
             OverflowRangeError: a layer does not fit the array's partial sums.
         """
-        found = {trace.layer.name: self._table(trace) for trace in traces}
-        return TableOracle(found, {trace.layer.name: trace.layer for trace in traces}, self.hardware.array)
+        profiler = self._profiler
+        tables: dict[str, EnergyTable] = {}
+        for scope in profiler.kind.scopes(traces):
+            tables |= dict.fromkeys((trace.layer.name for trace in scope), self._table(scope))
+        return profiler.oracle(traces, tables)
 
-    def _table(self, trace: LayerTrace) -> EnergyTable:
-        name, chosen = trace.layer.name, self.characterize
+    def _table(self, scope: Scope) -> EnergyTable:
+        chosen, first = self.characterize, scope[0].layer.name
+        title = first if len(scope) == 1 else f"{first} and {len(scope) - 1} other layers together"
 
         def build(folder: Path) -> None:
-            with self.progress.step(f"characterising {name}: {chosen.pairs} transitions of each weight") as step:
-                self._profiler(step)([trace]).tables[name].save(folder / _TABLE)
+            with self.progress.step(f"characterising {title}: {chosen.pairs} transitions of each weight") as step:
+                replace(self._profiler, progress=step).table(scope).save(folder / _TABLE)
 
         return self.store.load(
-            "table", content_key(self.key, trace), build, lambda entry: EnergyTable.load(entry / _TABLE)
+            "table", content_key(self.key, scope), build, lambda entry: EnergyTable.load(entry / _TABLE)
         )
 
-    def _profiler(self, step: Step) -> TableProfiler:
+    @property
+    def kind(self) -> StatisticsKind:
+        """How transitions are modelled."""
+        return KINDS[self.characterize.statistics]
+
+    def statistics(self, scope: Scope) -> SavedModel:
+        """The model that the layers of a scope share: what their table rests on."""
+        return self._profiler.statistics(scope)
+
+    def characterized(self, statistics: SavedModel) -> EnergyTable:
+        """A table on statistics alone, whatever layer they are of: priced as if all weights were equally frequent."""
+        with self.progress.step(f"characterising {statistics.layer}") as step:
+            return replace(self._profiler, progress=step).characterized(statistics)
+
+    @cached_property
+    def loads(self) -> LoadTable:
+        """Toggles of loading weights, by the native engine, which agrees with the other simulators; cached."""
+        named = _NATIVE.get(self.backend.name, "bitparallel")
+        netlist, mac = self.cell.netlist, self.hardware.array.mac
+
+        def build(folder: Path) -> None:
+            with self.progress.step("characterising the loading of weights"):
+                load_table(netlist, mac, backend(named)).save(folder / _LOADS)
+
+        key = content_key(_code(), netlist.digest, mac, named)
+        return self.store.load("loads", key, build, lambda entry: LoadTable.load(entry / _LOADS))
+
+    @cached_property
+    def _profiler(self) -> TableProfiler:
         hardware, chosen = self.hardware, self.characterize
         return TableProfiler(
             self.cell.netlist,
             hardware.array,
             self.backend,
-            pairs=chosen.pairs,
-            batches=chosen.batches,
-            seed=chosen.seed,
+            kind=self.kind,
+            effort=chosen.effort,
             tiles=chosen.tiles,
+            loads=self.loads,
             clock_ps=hardware.clock_ps,
             load=hardware.load,
-            progress=step,
         )
 
     def tiles(self, traces: Sequence[LayerTrace]) -> TileOracle:

@@ -88,7 +88,11 @@ class CellPower:
         return np.asarray(energy * density[:, self.nets[pin]])
 
     def output_fj(self, pin: str, density: Float, duty: Float) -> Float:
-        """Internal energy of an output pin per cycle, shape (groups, instances).
+        """Internal energy of an output pin per cycle, shape (groups, instances)."""
+        return self.toggle_fj(pin, density, duty) * density[:, self.nets[pin]]
+
+    def toggle_fj(self, pin: str, density: Float, duty: Float) -> Float:
+        """Internal energy of one toggle of an output pin, shape (groups, instances).
 
         The groups share the pin's toggles in proportion to how often their related pins cause one, per supply pin.
         """
@@ -102,7 +106,7 @@ class CellPower:
             weight = sum((shares[k] for k in mine), start=np.zeros(1))
             energy = sum((shares[k] * self.driven[pin][k].energy_fj for k in mine), start=np.zeros(1))
             total += np.divide(energy, weight, out=np.zeros_like(total), where=weight != 0)
-        return total * density[:, self.nets[pin]]
+        return total
 
     def leakage_pw(self, duty: Float) -> Float:
         """Leakage, shape (groups, instances): by state, the cell's own figure for the rest of the time.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import zlib
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,135 +14,167 @@ from wattloop.activity.backend import ActivityBackend
 from wattloop.activity.drive import switching_nets
 from wattloop.activity.result import Activity
 from wattloop.activity.sources import mac_pairs
-from wattloop.errors import ConfigError
+from wattloop.arith.transitions import TransitionModel
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import MacSpec
+from wattloop.parallel import SERIAL, Constant, Workers
+from wattloop.power.effort import UNUSED, Effort
 from wattloop.power.energy import EnergyModel
-from wattloop.power.energy_table import DYNAMIC, ORIGINS, EnergyTable
+from wattloop.power.energy_table import ORIGINS, EnergyTable
+from wattloop.power.layer_use import LayerUse
+from wattloop.power.tally import Tally
+from wattloop.power.weight_load import at_rest
 
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-# Bounds the memory of one call of the backend (three arrays of eight bytes a vector).
+# Bounds the memory of one call of the backend: its vectors, and the counts of its groups.
 _VECTORS_AT_ONCE = 1 << 21
-
-
-class TransitionStatistics(Protocol):
-    """What characterisation needs of `arith.statistics.LayerStatistics`."""
-
-    @property
-    def layer(self) -> str:
-        """Name of the layer."""
-
-    @property
-    def key(self) -> str:
-        """Content key."""
-
-    def sample(self, count: int, rng: np.random.Generator) -> tuple[Int64, Int64, Int64, Int64]:
-        """Independent pairs (a_from, a_to, p_from, p_to), each of shape (count,)."""
+_GROUPS_AT_ONCE = 4096
 
 
 def characterize(  # noqa: PLR0913 - each is an independent choice of the user
     netlist: Netlist,
     mac: MacSpec,
-    statistics: TransitionStatistics,
+    statistics: TransitionModel,
     *,
     backend: ActivityBackend,
-    pairs: int = 2000,
-    batches: int = 8,
-    seed: int = 0,
+    effort: Effort | None = None,
+    use: LayerUse | None = None,
     clock_ps: float = 200.0,
     load: str = "typical",
+    workers: Workers = SERIAL,
     progress: Progress | None = None,
 ) -> EnergyTable:
     """Energy of one MAC cycle for every weight value.
 
-    Each weight has its own pairs, drawn from a generator that depends on the seed and the weight only; equal arguments
-    give the same pairs, and so the same toggles, on every backend.
+    Each weight and class of rows has its own pairs, drawn from a generator that depends on the seed, the round and
+    these two only; equal arguments give the same pairs, and so the same toggles, on every backend and with any number
+    of workers.
 
     Args:
         netlist: the cell's netlist.
         mac: its spec.
         statistics: the layer's transitions.
         backend: who measures activity.
-        pairs: transitions a weight, rounded up to a multiple of `batches`.
-        batches: parts of the pairs, whose spread gives the standard error; at least 2.
-        seed: of the sampling.
+        effort: how much is sampled.
+        use: how the layer uses the weights, whose mean activity the toggles are priced at; None takes all weights as
+            equally frequent, and cells as moving all the time.
         clock_ps: clock period.
         load: capacitance convention.
-        progress: called with (done, total) weights, perhaps from another thread.
+        workers: who does the work.
+        progress: called with (done, total) weights of a round, perhaps from another thread.
 
     Raises:
-        ConfigError: fewer than 2 batches or 1 pair.
         StimulusError, AnnotationError: the netlist is not of this spec, or was not covered.
     """
-    if batches < 2 or pairs < 1:
-        raise ConfigError(f"pairs = {pairs}, batches = {batches}: at least 1 pair and 2 batches are needed")
+    effort = effort or Effort()
     weights = np.array(mac.weight_values, dtype=np.int64)
-    per_batch = -(-pairs // batches)
+    shares = statistics.shares
+    tally = Tally(len(weights), shares, effort.batches, len(netlist.nets))
     model = EnergyModel(netlist, clock_ps, load)
-    at_once = max(1, _VECTORS_AT_ONCE // (2 * per_batch * batches))
-    parts = []
-    for first in range(0, len(weights), at_once):
-        part = weights[first : first + at_once]
-        activations, psums = _draw(statistics, part + (1 << (mac.weight_bits - 1)), seed, batches, per_batch)
-        stimulus = mac_pairs(mac, np.repeat(part, batches), activations, psums)
-        report = _weights_done(progress, first, batches, len(weights))
-        activity = backend.measure(netlist, stimulus, progress=report)
-        parts.append((model.columns_fj(activity), activity))
-    return _table(netlist, mac, statistics, model, weights, parts, batches, seed)
+    sampler = _Sampler(netlist, mac, statistics, backend, effort, workers)
+    rest = backend.measure(netlist, at_rest(mac))
+    pending, prices = np.arange(len(weights)), dict[str, Float]()
+    usage, moving = _usage(use, weights, statistics)
+    for number, pairs in enumerate(effort.rounds()):
+        for which, row_class, activity in sampler.round(weights, pending, pairs, number):
+            tally.add(which, row_class, activity)
+            if progress is not None:
+                progress(int(which[-1]) + 1, len(weights))
+        if number == 0:
+            by_weight, mean = tally.rates(rest, usage, moving, rest.high / rest.transitions)
+            if use is not None:
+                mean = replace(mean, density=mean.density + use.load_density(len(netlist.nets)))
+            prices, static = model.prices_fj(mean), model.columns_fj(by_weight)
+            tally.price(prices)
+        pending = effort.pending(tally, usage.sum(axis=1))
+        if not pending.size:
+            break
+    return EnergyTable(
+        weights=weights,
+        class_columns=tally.class_columns(prices),
+        static_columns={name: static[name] for name in ORIGINS if name not in prices},
+        batch_fj=tally.batch_fj,
+        shares=shares,
+        class_of_row=statistics.class_of_row,
+        pairs=tally.pairs.sum(axis=1),
+        toggles=tally.toggles,
+        nets=netlist.nets,
+        prices=prices,
+        provenance=_sampled(statistics, mac, effort, tally) | _measured(netlist, model, rest),
+    )
 
 
-def _draw(
-    statistics: TransitionStatistics, indices: Int64, seed: int, batches: int, per_batch: int
-) -> tuple[Int64, Int64]:
-    """Activations and partial sums of the pairs, each of shape (weights * batches, 2, per_batch)."""
-    drawn = []
-    for index in indices:
-        # Layers must not share their random numbers, or the errors of a network's layers would not be independent.
-        rng = np.random.default_rng([seed, zlib.crc32(statistics.layer.encode()), int(index)])
-        a_from, a_to, p_from, p_to = statistics.sample(batches * per_batch, rng)
-        drawn.append(np.stack([a_from, a_to, p_from, p_to]).reshape(2, 2, batches, per_batch))
-    pairs = np.stack(drawn)  # (weights, signal, end, batches, per_batch)
-    ordered = np.moveaxis(pairs, (1, 3), (0, 2)).reshape(2, -1, 2, per_batch)
-    return ordered[0], ordered[1]
+@dataclass(frozen=True)
+class _Sampler:
+    netlist: Netlist
+    mac: MacSpec
+    statistics: TransitionModel
+    backend: ActivityBackend
+    effort: Effort
+    workers: Workers
+
+    def round(self, weights: Int64, pending: Int64, pairs: int, number: int) -> Iterator[tuple[Int64, int, Activity]]:
+        """Indices of weights, class of rows, and their activity, part by part."""
+        parts = list(self._parts(pending, pairs))
+        shared = Constant((self.netlist, self.mac, self.statistics, self.backend, self.effort))
+        units = ((shared, weights[which], row_class, count, number) for which, row_class, count in parts)
+        for (which, row_class, _), activity in zip(parts, self.workers.map(_measure, units), strict=True):
+            yield which, row_class, activity
+
+    def _parts(self, pending: Int64, pairs: int) -> Iterator[tuple[Int64, int, int]]:
+        """Indices of weights, class of rows and pairs of each batch."""
+        batches = self.effort.batches
+        for row_class, share in enumerate(self.statistics.shares.tolist()):
+            per_batch = max(1, -int(-share * pairs // batches))
+            at_once = max(1, min(_VECTORS_AT_ONCE // (2 * per_batch), _GROUPS_AT_ONCE) // batches)
+            for first in range(0, len(pending), at_once):
+                yield pending[first : first + at_once], row_class, per_batch
 
 
-def _weights_done(progress: Progress | None, first: int, batches: int, total: int) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, _: progress(first + done // batches, total)
-
-
-def _table(
-    netlist: Netlist,
-    mac: MacSpec,
-    statistics: TransitionStatistics,
-    model: EnergyModel,
+def _measure(
+    shared: tuple[Netlist, MacSpec, TransitionModel, ActivityBackend, Effort],
     weights: Int64,
-    parts: list[tuple[dict[str, Float], Activity]],
-    batches: int,
-    seed: int,
-) -> EnergyTable:
-    by_batch = {name: np.concatenate([columns[name] for columns, _ in parts]).reshape(-1, batches) for name in ORIGINS}
-    toggles = np.concatenate([activity.toggles for _, activity in parts])
-    sampled = {
+    row_class: int,
+    per_batch: int,
+    number: int,
+) -> Activity:
+    """Draw pairs of some weights on rows of a class, and count: groups are weights times batches."""
+    netlist, mac, statistics, backend, effort = shared
+    layer, drawn = zlib.crc32(statistics.layer.encode()), []
+    for weight in weights.tolist():
+        # Layers must not share their random numbers, or the errors of a network's layers would not be independent.
+        key = [effort.seed, layer, weight + (1 << (mac.weight_bits - 1)), row_class, number]
+        pairs = statistics.sample(effort.batches * per_batch, np.random.default_rng(key), row_class)
+        drawn.append(np.stack(pairs).reshape(2, 2, effort.batches, per_batch))
+    ends = np.stack(drawn)  # (weights, signal, end, batches, per_batch)
+    activations, psums = np.moveaxis(ends, (1, 3), (0, 2)).reshape(2, -1, 2, per_batch)
+    return backend.measure(netlist, mac_pairs(mac, np.repeat(weights, effort.batches), activations, psums))
+
+
+def _usage(use: LayerUse | None, weights: Int64, statistics: TransitionModel) -> tuple[Float, float]:
+    """Weight of each value and class of rows in the mean, and the share of cycles in which cells move."""
+    everything = np.broadcast_to(statistics.shares / len(weights), (len(weights), len(statistics.shares)))
+    if use is None:
+        return everything, 1.0
+    counts = use.counts(weights, statistics.class_of_row, len(statistics.shares))
+    return (1 - UNUSED) * counts / counts.sum() + UNUSED * everything, use.moving
+
+
+def _sampled(statistics: TransitionModel, mac: MacSpec, effort: Effort, tally: Tally) -> dict[str, str]:
+    """Provenance of the sampling."""
+    return {
         "layer": statistics.layer,
         "spec": mac.module_name,
         "statistics": statistics.key,
-        "pairs": str(parts[0][1].transitions * batches),
-        "batches": str(batches),
-        "seed": str(seed),
+        "statistics kind": statistics.kind,
+        "pairs": str(int(tally.pairs.sum(axis=1).max())),
+        "batches": str(effort.batches),
+        "precision": "" if effort.precision is None else f"{effort.precision:g}",
+        "seed": str(effort.seed),
     }
-    return EnergyTable(
-        weights=weights,
-        columns={name: values.mean(axis=1) for name, values in by_batch.items()},
-        batch_dynamic_fj=np.asarray(sum(by_batch[name] for name in DYNAMIC)),
-        toggles=toggles.reshape(len(weights), batches, -1).sum(axis=1),
-        nets=netlist.nets,
-        provenance=sampled | _measured(netlist, model, parts[0][1]),
-    )
 
 
 def _measured(netlist: Netlist, model: EnergyModel, activity: Activity) -> dict[str, str]:

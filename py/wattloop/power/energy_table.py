@@ -21,27 +21,56 @@ Int64 = npt.NDArray[np.int64]
 
 ORIGINS = tuple(f.name for f in fields(EnergyBreakdown))
 DYNAMIC = ("comb_switching_fj", "comb_internal_fj", "register_fj")
+_STATIC = tuple(name for name in ORIGINS if name not in DYNAMIC)
+_IN_METADATA = ("nets", "shares", "class_of_row", "prices")
+
+
+# Of cells that never toggle, a value and its error are 0.
+def relative(error: Float, value: Float) -> Float:
+    """`error` / `value`; 0 where both are."""
+    return np.divide(error, value, out=np.where(error > 0, np.inf, 0.0), where=value > 0)
+
+
+def standard_error(batches: Float) -> Float:
+    """Standard error of the mean over the last axis."""
+    return np.asarray(batches.std(axis=-1, ddof=1) / np.sqrt(batches.shape[-1]))
+
+
+def _lists(values: Float) -> pl.Series:
+    return pl.Series(values.tolist(), dtype=pl.List(pl.Float64))
 
 
 @dataclass(frozen=True, eq=False)
 class EnergyTable:
-    """Energy per MAC cycle by weight, in one layer's statistics.
+    """Energy per MAC cycle by weight, in one layer's statistics, for each class of its reduction rows.
+
+    Dynamic energy is per cycle in which a cell's data moves, clock and leakage per cycle of any kind.
 
     Attributes:
         weights: weight values, ascending, shape (values,).
-        columns: fields of `EnergyBreakdown`, fJ per MAC cycle, each of shape (values,).
-        batch_dynamic_fj: dynamic energy by batch of pairs, shape (values, batches).
-        toggles: toggles of every net over all pairs of a weight, shape (values, nets).
+        class_columns: dynamic fields of `EnergyBreakdown`, fJ per MAC cycle, each of shape (values, classes).
+        static_columns: its other fields, each of shape (values,).
+        batch_fj: dynamic energy by batch of pairs, shape (values, classes, batches).
+        shares: share of the layer's MACs in each class, shape (classes,).
+        class_of_row: class of each reduction row, shape (groups, reduction), or (1, 1) where all are of one class.
+        pairs: transitions simulated of each weight, shape (values,).
+        toggles: settled toggles of every net over them, shape (values, nets).
         nets: names of the nets.
+        prices: fJ of a toggle of each net by dynamic field, each of shape (nets,).
         provenance: what the table depends on, as text: layer, spec, library and its hash, conventions, statistics,
             backend, pairs, seed, versions, annotation.
     """
 
     weights: Int64
-    columns: Mapping[str, Float]
-    batch_dynamic_fj: Float
+    class_columns: Mapping[str, Float]
+    static_columns: Mapping[str, Float]
+    batch_fj: Float
+    shares: Float
+    class_of_row: Int64
+    pairs: Int64
     toggles: Int64
     nets: tuple[str, ...]
+    prices: Mapping[str, Float]
     provenance: Mapping[str, str]
 
     @property
@@ -50,32 +79,60 @@ class EnergyTable:
         return self.provenance["layer"]
 
     @property
+    def columns(self) -> dict[str, Float]:
+        """Fields of `EnergyBreakdown`, fJ per MAC cycle, the mean over the classes, each of shape (values,)."""
+        dynamic = {name: np.asarray(values @ self.shares) for name, values in self.class_columns.items()}
+        return dynamic | dict(self.static_columns)
+
+    @property
     def dynamic_fj(self) -> Float:
-        """Dynamic energy per MAC cycle, shape (values,)."""
-        return np.asarray(sum(self.columns[name] for name in DYNAMIC))
+        """E_l(w): dynamic energy per MAC cycle, the mean over the classes, shape (values,)."""
+        return np.asarray(self.class_dynamic_fj @ self.shares)
+
+    @property
+    def class_dynamic_fj(self) -> Float:
+        """E_l(w, class): dynamic energy per MAC cycle, shape (values, classes)."""
+        return np.asarray(sum(self.class_columns[name] for name in DYNAMIC))
+
+    @property
+    def batch_dynamic_fj(self) -> Float:
+        """`dynamic_fj` by batch of pairs, shape (values, batches)."""
+        return np.asarray(np.einsum("vcb,c->vb", self.batch_fj, self.shares))
 
     @property
     def standard_error_fj(self) -> Float:
         """Standard error of `dynamic_fj`, from the spread of the batches."""
-        batches = self.batch_dynamic_fj.shape[1]
-        return np.asarray(self.batch_dynamic_fj.std(axis=1, ddof=1) / np.sqrt(batches))
+        return standard_error(self.batch_dynamic_fj)
+
+    @property
+    def class_error_fj(self) -> Float:
+        """Standard error of `class_dynamic_fj`, likewise."""
+        return standard_error(self.batch_fj)
+
+    @property
+    def worst_error(self) -> float:
+        """Greatest relative standard error of a weight's energy."""
+        return float(relative(self.standard_error_fj, self.dynamic_fj).max())
 
     def breakdown(self, weight: int) -> EnergyBreakdown:
         """One weight's row."""
-        at = int(np.searchsorted(self.weights, weight))
-        return EnergyBreakdown(*(float(self.columns[name][at]) for name in ORIGINS))
+        at, columns = int(np.searchsorted(self.weights, weight)), self.columns
+        return EnergyBreakdown(*(float(columns[name][at]) for name in ORIGINS))
 
     def frame(self) -> pl.DataFrame:
-        """One row a weight: energies, standard error, total toggles, toggles by net, batches."""
+        """One row a weight: energies, standard error, total toggles, toggles by net, energies by class and batch."""
+        columns = self.columns
         return pl.DataFrame(
             {
                 "weight": self.weights,
-                **{name: self.columns[name] for name in ORIGINS},
+                **{name: columns[name] for name in ORIGINS},
                 "dynamic_fj": self.dynamic_fj,
                 "standard_error_fj": self.standard_error_fj,
+                "pairs": self.pairs,
                 "toggles": self.toggles.sum(axis=1),
                 "net_toggles": pl.Series(self.toggles.tolist(), dtype=pl.List(pl.Int64)),
-                "batch_dynamic_fj": pl.Series(self.batch_dynamic_fj.tolist(), dtype=pl.List(pl.Float64)),
+                **{f"class_{name}": _lists(self.class_columns[name]) for name in DYNAMIC},
+                "batch_fj": _lists(self.batch_fj.reshape(len(self.weights), -1)),
             }
         )
 
@@ -86,9 +143,18 @@ class EnergyTable:
             StorageError: the file cannot be written.
         """
         buffer = io.BytesIO()
-        metadata = {**self.provenance, "nets": json.dumps(self.nets)}
+        metadata = {**self.provenance, **{name: json.dumps(value) for name, value in self._arrays().items()}}
         self.frame().write_parquet(buffer, metadata=metadata)
         write_atomic(path, buffer.getvalue())
+
+    def _arrays(self) -> dict[str, object]:
+        prices = {name: values.tolist() for name, values in self.prices.items()}
+        return {
+            "nets": self.nets,
+            "shares": self.shares.tolist(),
+            "class_of_row": self.class_of_row.tolist(),
+            "prices": prices,
+        }
 
     @classmethod
     def load(cls, path: Path) -> EnergyTable:
@@ -101,13 +167,19 @@ class EnergyTable:
             raw = path.read_bytes()
             frame = pl.read_parquet(io.BytesIO(raw))
             metadata = {k: v for k, v in pl.read_parquet_metadata(io.BytesIO(raw)).items() if k != "ARROW:schema"}
-            nets = tuple(json.loads(metadata.pop("nets")))
+            lists = {name: json.loads(metadata.pop(name)) for name in _IN_METADATA}
+            shares = np.array(lists["shares"], np.float64)
             return cls(
                 weights=frame["weight"].to_numpy(),
-                columns={name: frame[name].to_numpy() for name in ORIGINS},
-                batch_dynamic_fj=np.array(frame["batch_dynamic_fj"].to_list(), np.float64),
+                class_columns={name: np.array(frame[f"class_{name}"].to_list(), np.float64) for name in DYNAMIC},
+                static_columns={name: frame[name].to_numpy() for name in _STATIC},
+                batch_fj=np.array(frame["batch_fj"].to_list(), np.float64).reshape(len(frame), len(shares), -1),
+                shares=shares,
+                class_of_row=np.array(lists["class_of_row"], np.int64),
+                pairs=frame["pairs"].to_numpy(),
                 toggles=np.array(frame["net_toggles"].to_list(), np.int64),
-                nets=nets,
+                nets=tuple(lists["nets"]),
+                prices={name: np.array(values, np.float64) for name, values in lists["prices"].items()},
                 provenance=metadata,
             )
         except (OSError, pl.exceptions.PolarsError, KeyError, ValueError) as error:
@@ -146,7 +218,7 @@ def compare(first: EnergyTable, second: EnergyTable) -> TableDifference:
     """
     if first.nets != second.nets or not np.array_equal(first.weights, second.weights):
         raise StorageError("the tables are of different netlists or weights and cannot be compared")
-    energy_error = np.abs(second.dynamic_fj / first.dynamic_fj - 1)
+    energy_error = relative(np.abs(second.dynamic_fj - first.dynamic_fj), first.dynamic_fj)
     return TableDifference(
         nets=len(first.nets),
         toggles=int(first.toggles.sum()),

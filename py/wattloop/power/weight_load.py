@@ -1,0 +1,186 @@
+"""What it costs to load the weights of a tile: the phase that tables of transitions know nothing of.
+
+While weights load, activations and partial sums are 0. A cell then sees the weight bus of its column pass the weights
+of all rows, and in its own cycle takes its own. Toggles of the bus add up bit by bit; those of taking a weight depend
+on the weight before it. Both follow from the netlist alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from wattloop.activity.backend import ActivityBackend
+from wattloop.activity.result import Activity
+from wattloop.activity.sources import mac_widths
+from wattloop.activity.stimulus import Stimulus
+from wattloop.arith.archive import load_arrays, save_arrays
+from wattloop.arith.layer import IntegerLayer
+from wattloop.errors import StorageError
+from wattloop.gates.netlist import Netlist
+from wattloop.gates.spec import ArraySpec, MacSpec
+
+Float = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Int8 = npt.NDArray[np.int8]
+
+_CHANGES_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class LoadTable:
+    """Toggles of one cell while weights are loaded.
+
+    Attributes:
+        weights: weight values, ascending, shape (values,).
+        nets: indices of the nets that toggle at all, shape (k,).
+        change: toggles, glitches among them, as a cell that holds one weight takes another: its enable rises, the
+            register takes the weight, the enable falls; shape (values * values, k), row `before * values + after`.
+        bus: toggles as one bit of the weight bus toggles past a cell, shape (bits, k).
+        netlist: digest of the netlist.
+    """
+
+    weights: Int64
+    nets: Int64
+    change: npt.NDArray[np.uint16]
+    bus: Int64
+    netlist: str
+
+    def __post_init__(self) -> None:
+        if self.change.shape != (len(self.weights) ** 2, len(self.nets)) or self.bus.shape[1:] != self.nets.shape:
+            raise StorageError("a table of weight loading is damaged: delete it and measure again")
+
+    def moves(self, loading: Loading) -> Float:
+        """Toggles of each of `nets`, shape (k,)."""
+        seen = np.flatnonzero(loading.changes)
+        return np.asarray(loading.changes[seen] @ self.change[seen].astype(np.float64) + loading.bus @ self.bus)
+
+    def energy_fj(self, loading: Loading, prices: Mapping[str, Float]) -> dict[str, float]:
+        """Dynamic energy of loading, by origin, at fJ per toggle of each net."""
+        moves = self.moves(loading)
+        return {name: float(moves @ price[self.nets]) for name, price in prices.items()}
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file, whole or not at all."""
+        save_arrays(self, path)
+
+    @classmethod
+    def load(cls, path: Path) -> LoadTable:
+        """Read what `save` wrote.
+
+        Raises:
+            StorageError: missing or damaged.
+        """
+        return load_arrays(cls, path)
+
+
+@dataclass(frozen=True)
+class Loading:
+    """What is loaded for one image of a layer, on the cells that its tiles use.
+
+    Attributes:
+        changes: how often a cell that holds one weight takes another, shape (values * values,).
+        bus: toggles of each bit of the weight bus, each counted for every cell that it passes, shape (bits,).
+    """
+
+    changes: Float
+    bus: Float
+
+
+def load_table(netlist: Netlist, mac: MacSpec, backend: ActivityBackend) -> LoadTable:
+    """Measure it, for all pairs of weights.
+
+    Raises:
+        StimulusError: the netlist is not of this spec.
+    """
+    values = np.array(mac.weight_values, np.int64)
+    before, after = np.divmod(np.arange(len(values) ** 2), len(values))
+    bits = _moves(backend.measure(netlist, _bus_toggles(mac)))
+    parts, toggling = [], bits.any(axis=0)
+    for first in range(0, len(before), _CHANGES_AT_ONCE):
+        some = slice(first, first + _CHANGES_AT_ONCE)
+        moves = _moves(backend.measure(netlist, _changes(mac, values[before[some]], values[after[some]])))
+        parts.append(moves.astype(np.uint16))
+        toggling |= moves.any(axis=0)
+    nets = np.flatnonzero(toggling)
+    change = np.concatenate([part[:, nets] for part in parts])
+    return LoadTable(values, nets, change, bits[:, nets], netlist.digest)
+
+
+def _moves(activity: Activity) -> Int64:
+    return activity.toggles if activity.glitches is None else activity.toggles + activity.glitches
+
+
+def at_rest(mac: MacSpec) -> Stimulus:
+    """A cell that holds each weight, a group for each, and sees nothing move."""
+    code = mac.weight_code(np.array(mac.weight_values, np.int64))[:, None, None]
+    return _quiet(mac, w_i=code, w_q=code, groups=len(code), steps=2)
+
+
+def _changes(mac: MacSpec, before: Int64, after: Int64) -> Stimulus:
+    """Cells that hold `before` take `after`, a group for each."""
+    new = mac.weight_code(after)[:, None, None]
+    old = mac.weight_code(before)[:, None, None]
+    enable = np.array([0, 1, 0], np.int64)[None, :, None]
+    return _quiet(mac, w_i=new, w_q=np.concatenate([old, old, new], axis=1), w_en_i=enable, groups=len(new), steps=3)
+
+
+def _bus_toggles(mac: MacSpec) -> Stimulus:
+    """Each bit of the weight bus rises, a group for each."""
+    bits = np.arange(mac.weight_code_bits)
+    bus = np.stack([np.zeros_like(bits), 1 << bits], axis=1)[:, :, None]
+    held = mac.weight_code(np.zeros(1, np.int64))[:, None, None]
+    return _quiet(mac, w_i=bus, w_q=held, groups=len(bits), steps=2)
+
+
+def _quiet(mac: MacSpec, *, groups: int, steps: int, **signals: Int64) -> Stimulus:
+    widths = mac_widths(mac)
+    still = {name: np.zeros((1, 1, 1), np.int64) for name in widths} | {"rst_ni": np.ones((1, 1, 1), np.int64)}
+    return Stimulus(still | signals, widths, np.arange(steps) > 0, groups, steps, 1)
+
+
+def loading(layer: IntegerLayer, weights: Int8, spec: ArraySpec) -> Loading:
+    """What is loaded for one image of a layer: every tile loads its weights, the same ones for every block of pixels.
+
+    Args:
+        layer: the layer.
+        weights: shape (out_channels, reduction); values that the cell holds.
+        spec: the array.
+    """
+    values = np.array(spec.mac.weight_values, np.int64)
+    again = math.ceil(layer.geometry.pixels / spec.pixels) - 1
+    changes, bus = np.zeros(len(values) ** 2), np.zeros(spec.mac.weight_code_bits)
+    tiles = list(_weight_tiles(layer, weights, spec))
+    for (before, _), (tile, used) in zip([tiles[-1], *tiles[:-1]], tiles, strict=True):
+        for old, times in ((before, 1), (tile, again)):
+            index = [np.searchsorted(values, part[used]) for part in (old, tile)]
+            changes += times * np.bincount((index[0] * len(values) + index[1]).ravel(), minlength=len(changes))
+            bus += times * _bus_bits(old, tile, used, spec.mac)
+    return Loading(changes, bus)
+
+
+def _bus_bits(before: Int64, tile: Int64, used: tuple[slice, slice], mac: MacSpec) -> Float:
+    """Toggles of each bit of the columns' buses, each counted for every used cell of the column."""
+    passing = mac.weight_code(np.concatenate([before[-1:], tile])[:, used[1]])
+    toggled = (passing[1:] ^ passing[:-1])[:, :, None] >> np.arange(mac.weight_code_bits) & 1
+    return np.asarray(toggled.sum(axis=(0, 1)) * used[0].stop, np.float64)
+
+
+def _weight_tiles(layer: IntegerLayer, weights: Int8, spec: ArraySpec) -> Iterator[tuple[Int64, tuple[slice, slice]]]:
+    """Weights of each tile on the whole array, and the part that it uses, in the order in which they are loaded."""
+    geometry = layer.geometry
+    outputs = geometry.out_channels // geometry.groups
+    for group in range(geometry.groups):
+        mine = weights[group * outputs : (group + 1) * outputs].T.astype(np.int64)
+        for row in range(0, geometry.reduction, spec.rows):
+            for col in range(0, outputs, spec.cols):
+                part = mine[row : row + spec.rows, col : col + spec.cols]
+                whole = np.zeros((spec.rows, spec.cols), np.int64)
+                used = slice(0, part.shape[0]), slice(0, part.shape[1])
+                whole[used] = part
+                yield whole, used
