@@ -20,8 +20,14 @@ from wattloop.gates.spec import ArraySpec, MacSpec
         ({"activation_bits": True}, "activation_bits = True is illegal; legal: 2 to 8"),
         ({"psum_bits": 15}, "psum_bits = 15 is illegal; legal: 16 to 32"),
         ({"psum_bits": 33}, "psum_bits = 33 is illegal; legal: 16 to 32"),
-        ({"multiplier": "wallace"}, "multiplier = 'wallace' is illegal; legal: array, split, booth, sign_magnitude, shift"),
-        ({"multiplier": ["array"]}, r"multiplier = \['array'\] is illegal; legal: array, split, booth, sign_magnitude, shift"),
+        (
+            {"multiplier": "wallace"},
+            "multiplier = 'wallace' is illegal; legal: array, split, booth, sign_magnitude, shift",
+        ),
+        (
+            {"multiplier": ["array"]},
+            r"multiplier = \['array'\] is illegal; legal: array, split, booth, sign_magnitude, shift",
+        ),
         ({"reset": "none"}, "reset = 'none' is illegal; legal: sync, async"),
         ({"activation_signed": 1}, "activation_signed = 1 is illegal; legal: False, True"),
         ({"bypass_zero_weight": "yes"}, "bypass_zero_weight = 'yes' is illegal; legal: False, True"),
