@@ -7,7 +7,7 @@ at 1 adds what a net is while nothing moves, times the cycles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from wattloop.activity.bitparallel import array_streams as streams
 from wattloop.activity.bitparallel.engine import Engine
 from wattloop.activity.bitparallel.program import Program
-from wattloop.activity.bitparallel.tile_batch import Index, Int32, Int64, Integers, TileBatch
+from wattloop.activity.bitparallel.tile_batch import Index, Int32, Int64, TileBatch
 from wattloop.activity.result import Activity
 from wattloop.activity.stimulus import Stimulus
 from wattloop.activity.tiles import Part, Progress, TileRun
@@ -92,14 +92,6 @@ class ArrayEngine:
         """The program of those nets alone."""
         return self.engine.program(only=frozenset(np.flatnonzero(self.bus).tolist()))
 
-    def count(self, stimulus: Stimulus, program: Program | None = None) -> Counts:
-        """Toggles, times at 1 and glitches by group."""
-        return self.engine.counts(stimulus, program)
-
-    def high(self, stimulus: Stimulus) -> Int64:
-        """Times at 1 by group."""
-        return self.settled.counts(stimulus)["high"]
-
 
 def _batches(spec: ArraySpec, tiles: Sequence[TileRun]) -> Iterator[Sequence[TileRun]]:
     bytes_a_tile = 5 * spec.rows * spec.cols * max(tiles[0].shape[2], spec.rows)
@@ -122,7 +114,7 @@ class _Measurement:
     def _used(self) -> Counts:
         """While pixels pass the used cells."""
         engine = self.array.engine
-        return self.array.count(streams.passing(self.batch, engine.kernels, engine.threads))
+        return self.array.engine.counts(streams.passing(self.batch, engine.kernels, engine.threads))
 
     def _idle(self) -> Counts:
         """While pixels pass the others: under the used cells, beside them, and in the corner, where nothing moves."""
@@ -131,14 +123,14 @@ class _Measurement:
         shape = tiles, len(self.array.engine.netlist.nets)
         total = {name: np.zeros(shape, np.int64) for name in self._names}
         if under:
-            total = _added(total, _times(self.array.count(streams.below(batch)), under))
+            total = _added(total, _times(self.array.engine.counts(streams.below(batch)), under))
         if batch.cols_used < spec.cols:
             owner, psum_in, number = _alike(batch.psum_in[:, batch.cols_used :])
             stimulus = streams.beside(batch, psum_in, owner)
-            found = _times(self.array.count(stimulus), number)
-            corner = replace(stimulus, signals=_first_step(stimulus), counted=np.array([False, True]), steps=2, lanes=1)
-            still = self.array.high(corner) * number[:, np.newaxis] * under * (batch.pixels + 2)
-            found["high"] += still
+            found = _times(self.array.engine.counts(stimulus), number)
+            if under:
+                still = self.array.settled.counts(_first_step(stimulus))["high"]
+                found["high"] += still * number[:, np.newaxis] * under * (batch.pixels + 2)
             for name, values in found.items():
                 np.add.at(total[name], owner, values)
         return total
@@ -152,14 +144,14 @@ class _Measurement:
         first, which = self._distinct
         batch, cells = self.batch.subset(first), self.batch.cells(self.part)
         spec = batch.spec
-        bus, still = self.array.bus, self.array.high(streams.resting(batch, cells))
-        loaded = self.array.count(streams.loading(batch, cells), self.array.loading)
-        taken = self._taken(batch, cells)
+        bus, rested = self.array.bus, self.array.settled.counts(streams.resting(batch, cells))
+        loaded = self.array.engine.counts(streams.loading(batch, cells), self.array.loading)
+        taken = rested if self.array.engine is self.array.settled else self._taken(batch, cells)
         found = {name: np.where(bus, loaded[name], taken[name]) for name in self._names if name != "high"}
         # Cycles at rest but those that the streams count: with the new weight all but row + 1 of the old one's.
-        rest = spec.cycles_of(batch.pixels) - (batch.pixels + 2)
-        behind_load = rest - (spec.rows + 1)
-        found["high"] = np.where(bus, loaded["high"] + behind_load * still, rest * still + self._older(batch, cells))
+        rest, still = spec.cycles_of(batch.pixels) - (batch.pixels + 2), rested["high"]
+        on_bus = loaded["high"] + (rest - (spec.rows + 1)) * still
+        found["high"] = np.where(bus, on_bus, rest * still + self._older(batch, cells, still))
         return {name: values[which] for name, values in found.items()}
 
     @cached_property
@@ -179,50 +171,54 @@ class _Measurement:
 
     def _taken(self, batch: TileBatch, cells: Index) -> Counts:
         """When cells take their new weight."""
-        return self._where_weights_change(batch, cells, lambda part: self.array.count(streams.resting(part, cells)))
-
-    def _older(self, batch: TileBatch, cells: Index) -> Int64:
-        """Time at 1 with the old weight, less the same time with the new one; row + 1 cycles, bit by bit."""
-        row = cells // batch.spec.cols
-
-        def difference(part: TileBatch) -> Counts:
-            total = np.zeros((len(part.weights), len(self.array.bus)), np.int64)
-            for bit in range(batch.spec.rows.bit_length()):
-                some = cells[(row + 1) >> bit & 1 == 1]
-                if len(some):
-                    old, new = (self.array.high(streams.resting(part, some, swapped=s)) for s in (True, False))
-                    total += (old - new) << bit
-            return {"high": total}
-
-        return self._where_weights_change(batch, cells, difference)["high"]
-
-    def _where_weights_change(self, batch: TileBatch, cells: Index, count: Callable[[TileBatch], Counts]) -> Counts:
-        """`count` of the tiles that bring new weights to `cells`; 0 for the others."""
-        old, new = (codes.reshape(len(codes), -1)[:, cells] for codes in (batch.before, batch.after))
-        changed = np.flatnonzero((old != new).any(1))
-        total = {name: np.zeros((len(old), len(self.array.bus)), np.int64) for name in self._names}
+        changed = _changed(batch, cells)
+        total = {name: np.zeros((len(batch.weights), len(self.array.bus)), np.int64) for name in self._names}
         if len(changed):
-            for name, values in count(batch.subset(changed)).items():
+            for name, values in self.array.engine.counts(streams.resting(batch.subset(changed), cells)).items():
                 total[name][changed] = values
+        return total
+
+    def _older(self, batch: TileBatch, cells: Index, still: Int64) -> Int64:
+        """Time at 1 with the old weight, less the same time with the new one (`still`); row + 1 cycles, bit by bit."""
+        changed = _changed(batch, cells)
+        total = np.zeros_like(still)
+        if len(changed):
+            high = self.array.settled.counts(streams.older(batch.subset(changed), cells))["high"]
+            by_bit = high.reshape(len(changed), -1, still.shape[1]) - still[changed, np.newaxis]
+            total[changed] = (by_bit << np.arange(by_bit.shape[1])[:, np.newaxis]).sum(1)
         return total
 
     def _less_late(self, counts: Counts) -> Counts:
         """Without what the last cells of the array do behind the tile's last cycle."""
+        moves = self._late
+        if not moves:
+            return counts
+        found = self.array.engine.counts(streams.late(self.batch, moves))
+        late = {name: values.reshape(-1, len(moves), values.shape[1]) for name, values in found.items()}
+        # All streams counted the rest behind the last pixel, which is in the tile for all but the very last cell.
+        high = late.pop("high")
+        excess = {name: values.sum(1) for name, values in late.items()}
+        excess["high"] = high[:, 1] - high[:, 0] if len(moves) > 1 and moves[1][:2] == moves[0][:2] else 0 * high[:, 0]
+        return _added(counts, excess, -1)
+
+    @property
+    def _late(self) -> list[tuple[int, int, int]]:
+        """Those cells of the part, by row, column and pixel; the very last one's last two transitions come first."""
         batch, spec = self.batch, self.batch.spec
         rows, cols, pixels = spec.rows, spec.cols, batch.pixels
-        last = (rows - 1, cols - 1)
-        for cell in (last, (rows - 2, cols - 1), (rows - 1, cols - 2)):
-            used = cell[0] < batch.rows_used and cell[1] < batch.cols_used
-            if cell[1] < 0 or used != (self.part == "used"):
-                continue
-            falls = self.array.count(streams.late(batch, cell, pixels))
-            still = falls.pop("high")
-            counts = _added(counts, falls, -1)
-            if cell == last:
-                ends = self.array.count(streams.late(batch, cell, pixels - 1))
-                ends["high"] = ends["high"] - still
-                counts = _added(counts, ends, -1)
-        return counts
+        last = [(rows - 1, cols - 1, pixels), (rows - 1, cols - 1, pixels - 1)]
+        moves = [*last, (rows - 2, cols - 1, pixels), (rows - 1, cols - 2, pixels)]
+
+        def mine(row: int, col: int) -> bool:
+            return (row < batch.rows_used and col < batch.cols_used) == (self.part == "used")
+
+        return [(row, col, pixel) for row, col, pixel in moves if col >= 0 and mine(row, col)]
+
+
+def _changed(batch: TileBatch, cells: Index) -> Index:
+    """Tiles that bring a new weight to one of `cells`."""
+    old, new = streams.weights_of(batch, cells)
+    return np.flatnonzero((old != new).any(1))
 
 
 def _alike(psum_in: Int32) -> tuple[Index, Int32, Int64]:
@@ -232,9 +228,10 @@ def _alike(psum_in: Int32) -> tuple[Index, Int32, Int64]:
     return owner, np.concatenate([v for v, _ in kinds]), np.concatenate([n for _, n in kinds]).astype(np.int64)
 
 
-def _first_step(stimulus: Stimulus) -> dict[str, Integers]:
-    """The first step and lane of each signal."""
-    return {name: v[:, :1, :1] if v.ndim == 3 else v for name, v in stimulus.signals.items()}
+def _first_step(stimulus: Stimulus) -> Stimulus:
+    """Its first lane, at rest."""
+    signals = {name: values[:, :1, :1] if values.ndim == 3 else values for name, values in stimulus.signals.items()}
+    return replace(stimulus, signals=signals, counted=np.array([False, True]), steps=2, lanes=1)
 
 
 def _times(counts: Counts, number: int | Int64) -> Counts:

@@ -8,12 +8,13 @@ which it gets there. Everything is equal to `golden.run_tile`, cycle by cycle an
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 
 import numpy as np
 
 from wattloop.activity.bitparallel.execute import each_range
 from wattloop.activity.bitparallel.kernels import Kernels
-from wattloop.activity.bitparallel.tile_batch import Index, Int32, Integers, TileBatch
+from wattloop.activity.bitparallel.tile_batch import Codes, Index, Int32, Integers, TileBatch
 from wattloop.activity.stimulus import Stimulus
 from wattloop.arith.golden import wrap
 
@@ -90,14 +91,37 @@ def _rested(values: Int32, rest: Int32) -> Int32:
     return whole
 
 
-def resting(batch: TileBatch, cells: Index, *, swapped: bool = False) -> Stimulus:
-    """Cells at rest: with the old weight, then with the new one; the other way round if `swapped`."""
+def resting(batch: TileBatch, cells: Index) -> Stimulus:
+    """Cells at rest: with the old weight, then with the new one."""
+    old, new = weights_of(batch, cells)
+    return _at_rest(batch, cells, np.stack([old, new], axis=1), 1)
+
+
+def older(batch: TileBatch, cells: Index) -> Stimulus:
+    """Cells at rest that hold the old weight for row + 1 cycles: a group for each bit of that number, tile by tile.
+
+    In a bit's group the cells whose number has it hold the old weight in the second step, the others the new one.
+    """
+    old, new = weights_of(batch, cells)
+    bits = batch.spec.rows.bit_length()
+    has = (cells // batch.spec.cols + 1) >> np.arange(bits)[:, np.newaxis] & 1 == 1
+    mixed = np.where(has, old[:, np.newaxis], new[:, np.newaxis])
+    weight = np.stack(np.broadcast_arrays(new[:, np.newaxis], mixed), axis=2)
+    return _at_rest(batch, cells, weight.reshape(-1, 2, len(cells)), bits)
+
+
+def weights_of(batch: TileBatch, cells: Index) -> tuple[Codes, Codes]:
+    """Codes of the old and of the new weights of some cells, each of shape (tiles, cells)."""
     old, new = (codes.reshape(len(codes), -1)[:, cells] for codes in (batch.before, batch.after))
+    return old, new
+
+
+def _at_rest(batch: TileBatch, cells: Index, weight: Codes, times: int) -> Stimulus:
+    """Two steps of `weight` (groups, 2, lanes), every tile `times` times."""
     col = cells % batch.spec.cols
-    psum = batch.psum_in[:, np.newaxis, col]
-    weight = np.stack([new, old] if swapped else [old, new], axis=1)
-    signals = {"w_i": batch.after[:, -1:, col], "w_q": weight, "p_i": psum, "p_q": psum}
-    return batch.stimulus(2, len(cells), signals)
+    psum = np.repeat(batch.psum_in[:, np.newaxis, col], times, axis=0)
+    signals = {"w_i": np.repeat(batch.after[:, -1:, col], times, axis=0), "w_q": weight, "p_i": psum, "p_q": psum}
+    return batch.stimulus(2, len(cells), signals, len(weight))
 
 
 def loading(batch: TileBatch, cells: Index) -> Stimulus:
@@ -105,7 +129,7 @@ def loading(batch: TileBatch, cells: Index) -> Stimulus:
     row, col = np.divmod(cells, batch.spec.cols)
     bus = np.concatenate([batch.before[:, -1:], batch.after, batch.after[:, -1:]], axis=1)
     step = np.arange(bus.shape[1])[:, np.newaxis]
-    old, new = (codes.reshape(len(codes), 1, -1)[..., cells] for codes in (batch.before, batch.after))
+    old, new = (codes[:, np.newaxis] for codes in weights_of(batch, cells))
     psum = batch.psum_in[:, np.newaxis, col]
     signals = {
         "w_i": bus[..., col],
@@ -117,17 +141,21 @@ def loading(batch: TileBatch, cells: Index) -> Stimulus:
     return batch.stimulus(bus.shape[1], len(cells), signals)
 
 
-def late(batch: TileBatch, cell: tuple[int, int], pixel: int) -> Stimulus:
-    """One cell's transition from `pixel` to the next; pixels behind the last are rest."""
-    row, col = cell
-    seen = [_cell_at(batch, row, col, at) for at in (pixel, pixel + 1)]
+def late(batch: TileBatch, moves: Sequence[tuple[int, int, int]]) -> Stimulus:
+    """Transitions of single cells: a group for each of `moves`, tile by tile.
+
+    Args:
+        batch: the tiles.
+        moves: row, column, and the pixel from which the cell goes to the next; those behind the last are rest.
+    """
     names = ("a_i", "a_q", "p_i", "p_q")
-    signals: dict[str, Integers] = {
-        name: np.stack(parts, axis=1)[..., np.newaxis] for name, *parts in zip(names, *seen, strict=True)
-    }
+    steps = [[_cell_at(batch, row, col, at) for row, col, pixel in moves for at in (pixel, pixel + 1)]]
+    values = np.array(steps)[0].transpose(2, 0, 1).reshape(-1, 2, len(names))  # (tiles * moves, steps, signals)
+    row, col = ([move[k] for move in moves] for k in (0, 1))
     weights = {"w_i": batch.after[:, -1, col], "w_q": batch.after[:, row, col]}
-    held = {name: values[:, np.newaxis, np.newaxis] for name, values in weights.items()}
-    return batch.stimulus(2, 1, {**signals, **held})
+    signals: dict[str, Integers] = {name: values[:, :, k : k + 1] for k, name in enumerate(names)}
+    signals |= {name: held.reshape(-1, 1, 1) for name, held in weights.items()}
+    return batch.stimulus(2, 1, signals, len(values))
 
 
 def _cell_at(batch: TileBatch, row: int, col: int, pixel: int) -> tuple[Int32, Int32, Int32, Int32]:

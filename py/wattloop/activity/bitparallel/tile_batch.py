@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from wattloop.activity.sources import mac_widths
 from wattloop.activity.stimulus import Stimulus
 from wattloop.activity.tiles import Part, TileRun
 from wattloop.errors import SpecError, StimulusError
-from wattloop.gates.spec import ArraySpec
+from wattloop.gates.spec import ArraySpec, MacSpec
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -120,12 +121,29 @@ def _put(whole: Int64, values: Integers | None, shape: tuple[int, int]) -> None:
     whole[: values.shape[0], : values.shape[1]] = values
 
 
+@functools.lru_cache(16)
+def _table(mac: MacSpec) -> Codes:
+    """Code of each weight from the least on; all ones where the cell holds no such weight."""
+    kind = np.uint8 if mac.weight_code_bits < 8 else np.uint16 if mac.weight_code_bits < 16 else np.uint32
+    values = np.array(mac.weight_values)
+    table = np.full(values[-1] - values[0] + 1, np.iinfo(kind).max, kind)
+    table[values - values[0]] = mac.weight_code(values)
+    return table
+
+
 def _codes(spec: ArraySpec, weights: Int64) -> Codes:
-    try:
-        codes = spec.mac.weight_code(weights)
-    except SpecError as error:
-        raise StimulusError(str(error)) from error
-    return codes.astype(np.uint8 if spec.mac.weight_code_bits <= 8 else np.uint32)
+    mac = spec.mac
+    table, least = _table(mac), mac.weight_values[0]
+    inside = weights.min() >= least and weights.max() <= mac.weight_values[-1]
+    codes = table[weights - least] if inside else None
+    if codes is None or codes.max() == np.iinfo(codes.dtype).max:
+        try:
+            mac.weight_code(weights)
+        except SpecError as error:
+            raise StimulusError(str(error)) from error
+    if codes is None:
+        raise StimulusError(f"weights hold {weights.min()}..{weights.max()}; the spec allows {mac.weight_range}")
+    return codes
 
 
 def _require_range(name: str, values: Integers, legal: tuple[int, int]) -> None:
