@@ -38,6 +38,7 @@ class Settings:
     quick: bool = False
     ratios: tuple[float, ...] = (0.3, 0.5)
     pair: tuple[int, int] = (1, 2)
+    tiles: int | Literal["all"] = 4
     hardware: Hardware = field(default_factory=Hardware)
 
 
@@ -50,6 +51,7 @@ SETTINGS = st.builds(
     quick=st.booleans(),
     ratios=st.lists(NUMBERS).map(tuple),
     pair=st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    tiles=st.integers(0, 9) | st.just("all"),
     hardware=st.builds(
         Hardware,
         library=TEXT,
@@ -120,6 +122,10 @@ CASES = {
     "out of range": (
         "[hardware]\ncell.bits = 9",
         "a.toml:2: hardware.cell.bits: bits = 9 is illegal; legal: 2 to 8",
+    ),
+    "neither of two types": (
+        'tiles = "some"',
+        "a.toml:1: tiles: 'some' is illegal; expected a whole number or legal: all",
     ),
     "not TOML": ("seed = ", "a.toml: not TOML: Invalid value (at "),
 }

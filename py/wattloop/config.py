@@ -12,7 +12,8 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import cattrs
 import tomli_w
@@ -177,6 +178,22 @@ def _tuple(value: object, cls: Any) -> Any:
     return tuple(_CONVERTER.structure(inner, element) for inner in value)
 
 
+def _union(value: object, cls: Any) -> Any:
+    """The first of the types that takes the value."""
+    wanted = []
+    for inner in get_args(cls):
+        try:
+            return None if inner is NoneType and value is None else _CONVERTER.structure(value, inner)
+        except Exception as error:
+            wanted.append(str(error).rpartition("; ")[2])
+    raise _WrongValueError(f"{value!r} is illegal; {' or '.join(wanted)}")
+
+
+def _is_choice(cls: Any) -> bool:
+    """A union of types of which one is a `Literal`: cattrs knows those with None itself."""
+    return get_origin(cls) in (Union, UnionType) and any(get_origin(inner) is Literal for inner in get_args(cls))
+
+
 def _origin(cls: Any) -> object:
     return get_origin(cls)
 
@@ -212,4 +229,6 @@ for _kind_of_scalar in (int, float, bool, str):
     _CONVERTER.register_structure_hook(_kind_of_scalar, _scalar)
 _CONVERTER.register_structure_hook_func(lambda cls: _origin(cls) is Literal, _literal)
 _CONVERTER.register_structure_hook_func(lambda cls: _origin(cls) is tuple, _tuple)
+_CONVERTER.register_structure_hook_func(_is_choice, _union)
+_CONVERTER.register_unstructure_hook_func(_is_choice, lambda value: value)
 _CONVERTER.register_structure_hook_factory(is_dataclass, _table)

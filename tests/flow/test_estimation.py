@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 from wattloop.arith.layer import ConvGeometry, IntegerLayer
 from wattloop.errors import StorageError
 from wattloop.flow.estimation import ESTIMATE, estimate_flow
-from wattloop.flow.settings import Settings
+from wattloop.flow.settings import ParallelSettings, Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import trained_network
 from wattloop.power.energy_table import EnergyTable
 from wattloop.power.estimate import Estimate
+from wattloop.power.oracle import EnergyBreakdown
 from wattloop.power.weight_load import loading
 from wattloop.runs import run_folder
 
@@ -37,7 +39,8 @@ def test_every_layer_has_both_energies_with_their_errors(estimate: Estimate) -> 
     assert [layer.layer for layer in estimate.layers] == LAYERS
     for layer in estimate.layers:
         assert layer.by_table.origin == "table/bitparallel"
-        assert layer.by_tiles.origin == "tiles/bitparallel"
+        assert layer.by_tiles.origin == "tiles/bitparallel-timed"
+        assert layer.by_table.accounting == layer.by_tiles.accounting == "datapath"
         assert layer.by_table.standard_error_fj > 0
         assert layer.by_tiles.energy.dynamic_fj > layer.by_tiles.standard_error_fj >= 0
         assert layer.by_table.macs == layer.by_tiles.macs
@@ -76,7 +79,8 @@ def test_the_tables_energy_is_its_rows_times_the_histogram_of_the_weights(
     # 100 pixels in two tiles: every tile has one transition more than pixels, and loads its weights.
     layer = IntegerLayer("conv2", "conv", ConvGeometry(6, 16, 14, 14, (5, 5)), weights.astype(np.int8))
     loaded = loading(layer, layer.weight, settings.hardware.array)
-    extra = sum(Simulator.of(settings).loads.energy_fj(loaded, table.prices).values())
+    timed = replace(settings, characterize=replace(settings.characterize, simulator=settings.estimate.simulator))
+    extra = sum(Simulator.of(timed).loads.energy_fj(loaded, table.prices).values())
     assert estimate.layers[1].by_table.energy.dynamic_fj == pytest.approx(102 * per_cycle + extra)
 
 
@@ -88,13 +92,56 @@ def test_table_and_tiles_agree_on_convolutions(estimate: Estimate) -> None:
         assert -0.03 - error < table.energy.dynamic_fj / tiles.energy.dynamic_fj - 1 < error
 
 
+def test_accountings_nest(estimate: Estimate) -> None:
+    for layer in estimate.layers:
+        datapath = layer.by_tiles.energy.dynamic_fj
+        assert 0 < layer.functional_fj < datapath < layer.by_tiles.energy.total_fj
+        assert layer.array_fj == pytest.approx(datapath + layer.idle.dynamic_fj)
+        assert layer.glitch_share == pytest.approx(1 - layer.functional_fj / datapath)
+        # LeNet-5 fills 64 x 64 cells nowhere but in fc1.
+        assert 0 < layer.idle_share < 1
+        assert layer.idle.clock_fj > 0
+
+
+def test_the_interval_is_that_of_the_layers_errors(estimate: Estimate) -> None:
+    for kind in ("conv", "linear"):
+        errors = [layer.by_tiles.standard_error_fj for layer in estimate.layers if layer.kind == kind]
+        # Student's quantile lies above the normal one.
+        assert estimate.half_widths_fj[kind] > 1.96 * math.hypot(*errors) > 0
+        assert estimate.precision(kind) == estimate.half_widths_fj[kind] / estimate.dynamic_fj(kind)
+
+
+def test_all_tiles_are_exact_and_a_precise_sample_agrees_with_them(settings: Settings, tmp_path: Path) -> None:
+    found = {}
+    for name, options in (("exact", {"tiles": "all"}), ("precise", {"precision": 0.05, "confidence": 0.99})):
+        chosen = replace(settings, estimate=replace(settings.estimate, images=6, idle=False, **options))
+        with run_folder(tmp_path / name, command="estimate", settings=chosen, seeds=chosen.seeds) as made:
+            found[name] = estimate_flow(chosen, made)
+    exact, precise = found["exact"], found["precise"]
+    assert [layer.simulated for layer in exact.layers] == [6 * layer.tiles for layer in exact.layers]
+    assert set(exact.half_widths_fj.values()) == {0.0}
+    for kind in ("conv", "linear"):
+        assert 0 <= precise.precision(kind) <= 0.05
+        assert abs(precise.dynamic_fj(kind) - exact.dynamic_fj(kind)) <= precise.half_widths_fj[kind] * 1.000001
+    assert precise.layers[0].simulated < exact.layers[0].simulated
+    assert precise.layers[0].idle == EnergyBreakdown()
+
+
+def test_whoever_works_the_file_is_the_same(run: Path, settings: Settings, tmp_path: Path) -> None:
+    chosen = replace(settings, parallel=ParallelSettings("processes", 2))
+    with run_folder(tmp_path / "shared", command="estimate", settings=chosen, seeds=chosen.seeds) as made:
+        estimate_flow(chosen, made)
+        assert made.facts["workers"] == "2 processes"
+    assert (tmp_path / "shared" / ESTIMATE).read_bytes() == (run / ESTIMATE).read_bytes()
+
+
 def test_the_report_shows_it_with_its_provenance(run: Path) -> None:
     text = (run / "report.md").read_text()
     assert text.startswith("# run\n")
     assert "## Energy of the layers" in text
-    assert "| all convolutions | conv " in text
+    assert "| all convolutions " in text
     assert "| library " in text
-    for picture in ("energy_of_layers", "energy_by_value_functional"):
+    for picture in ("energy_of_layers", "energy_by_value_datapath"):
         assert (run / "plots" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +19,16 @@ from wattloop.arith.tiling import tile_at, tile_count
 from wattloop.errors import ConfigError, OverflowRangeError
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec
-from wattloop.power import tile_oracle as module
+from wattloop.power import tile_meter as module
 from wattloop.power.effort import Effort
 from wattloop.power.energy import EnergyModel
+from wattloop.power.energy_table import ORIGINS
 from wattloop.power.oracle import EnergyBreakdown, HardwareMapping
+from wattloop.power.sequential import interval
 from wattloop.power.table_profiler import TableProfiler
-from wattloop.power.tile_oracle import TileEnergies, TileOracle
-from wattloop.power.tile_sample import sample_tiles, stratified_total
+from wattloop.power.tile_energies import TileEnergies, breakdown, total_fj
+from wattloop.power.tile_oracle import TileOracle
+from wattloop.power.tile_sample import sample_tiles
 
 
 def oracle_of(netlist: Netlist, spec: ArraySpec, by: ActivityBackend, trace: LayerTrace, **options: Any) -> TileOracle:
@@ -83,18 +88,18 @@ def test_a_seed_gives_the_same_bits_and_so_does_verilator(
 
 
 def test_the_papers_accounting_is_mean_power_over_twice_the_rows(
-    trace: LayerTrace, array: ArraySpec, everything: TileOracle, measured: list[TileEnergies]
+    array: ArraySpec, measured: list[TileEnergies]
 ) -> None:
     for stratum in measured:
         cycles = array.rows + stratum.stratum.pixels + array.rows - 1 + array.cols - 1
-        energy_fj = sum(stratum.columns.values())
+        energy_fj = sum(stratum.columns[name] for name in ORIGINS)
         assert stratum.cycles == cycles
         np.testing.assert_allclose(stratum.power_w, energy_fj * 1e-15 / (cycles * 200e-12))
         t_s = array.rows * 200e-12
         np.testing.assert_allclose(stratum.paper_fj, 2 * stratum.power_w * t_s * 1e15)
-    paper_fj, error_fj = everything.paper_fj("conv", measured)
-    assert paper_fj == pytest.approx(sum(stratum.paper_fj.sum() for stratum in measured) / trace.images)
-    assert error_fj == 0
+    paper = total_fj(measured, "paper")
+    assert paper.total == pytest.approx(sum(stratum.paper_fj.sum() for stratum in measured))
+    assert (paper.error, paper.half_width) == (0, 0)
 
 
 def test_a_sample_is_an_unbiased_estimate_within_its_error(
@@ -115,8 +120,8 @@ def test_a_sample_is_an_unbiased_estimate_within_its_error(
     def estimate(seed: int) -> tuple[float, float]:
         strata = sample_tiles(trace, array, 14, seed)
         values = [np.array([by_tile[index] for index in part.chosen]) for part in strata]
-        total, error = stratified_total([part.size for part in strata], values)
-        return total / trace.images, error / trace.images
+        found = interval([part.size for part in strata], values, 0.95)
+        return found.total / trace.images, found.error / trace.images
 
     seeds = 600
     estimates, errors = np.array([estimate(seed) for seed in range(seeds)]).T
@@ -131,30 +136,24 @@ def test_a_sample_is_an_unbiased_estimate_within_its_error(
 def test_active_and_idle_cells_are_the_array(
     mac_netlist: Netlist, plain: PlainBackend, array: ArraySpec, trace: LayerTrace, measured: list[TileEnergies]
 ) -> None:
-    idle = oracle_of(mac_netlist, array, plain, trace, tiles=None, idle=True).simulate("conv", trace.layer.weight)
-    full = [part for part in measured if (part.stratum.rows, part.stratum.cols) == (array.rows, array.cols)]
-    assert len(idle) == len(measured) - len(full) > 0
-    active = {part.stratum: part for part in measured}
-    for part in idle:
-        tile, before = (tile_at(trace, array, part.stratum.chosen[0] + step) for step in (0, -1))
+    both = oracle_of(mac_netlist, array, plain, trace, tiles=None, idle=True).simulate("conv", trace.layer.weight)
+    assert breakdown(both) == breakdown(measured)
+    for part in both:
+        stratum = part.stratum
+        cells, used = array.rows * array.cols, stratum.rows * stratum.cols
+        if used == cells:
+            assert not part.by("idle").any()
+            continue
+        tile, before = (tile_at(trace, array, stratum.chosen[0] + step) for step in (0, -1))
         streams = run_tile(tile.weights, tile.activations, array, initial_weights=before.weights)
         whole = tile_stimulus(array.mac, [streams], array.rows, array.cols)
         (expected,) = EnergyModel(mac_netlist).breakdown(plain.measure(mac_netlist, whole))
         # Exactly additive where energy is linear in toggles; probabilities of states of several pins are not.
         for name, tolerance in (("comb_switching_fj", 1e-9), ("clock_fj", 1e-3), ("comb_internal_fj", 0.1)):
-            both = part.columns[name][0] + active[part.stratum].columns[name][0]
-            assert both == pytest.approx(getattr(expected, name), rel=tolerance)
-        cells = array.rows * array.cols - part.stratum.rows * part.stratum.cols
-        used = array.rows * array.cols - cells
-        assert 0 < part.dynamic_fj[0] / cells < active[part.stratum].dynamic_fj[0] / used
-
-
-def test_a_layer_that_fills_the_array_has_no_idle_energy(
-    mac_netlist: Netlist, plain: PlainBackend, trace: LayerTrace
-) -> None:
-    spec = ArraySpec(rows=6, cols=3, pixels=16)  # 18 = 3 x 6 rows, 6 = 2 x 3 columns
-    found = oracle_of(mac_netlist, spec, plain, trace, idle=True).energy("conv", trace.layer.weight)
-    assert (found.energy, found.standard_error_fj) == (EnergyBreakdown(), 0.0)
+            found = part.columns[name][0] + part.columns[f"idle_{name}"][0]
+            assert found == pytest.approx(getattr(expected, name), rel=tolerance)
+        assert part.by("array")[0] == pytest.approx(part.dynamic_fj[0] + part.by("idle")[0])
+        assert 0 < part.by("idle")[0] / (cells - used) < part.dynamic_fj[0] / used
 
 
 def test_batches_and_progress_do_not_move_the_result(
@@ -162,10 +161,24 @@ def test_batches_and_progress_do_not_move_the_result(
 ) -> None:
     seen: list[tuple[int, int]] = []
     monkeypatch.setattr(module, "_PE_CYCLES_AT_ONCE", 1)
-    one_by_one = replace(everything, progress=lambda done, total: seen.append((done, total)))
-    found = one_by_one.energy("conv", trace.layer.weight)
-    assert vars(found.energy) == pytest.approx(vars(everything.summed("conv", measured).energy))
+    found = everything.simulate("conv", trace.layer.weight, progress=lambda done, total: seen.append((done, total)))
+    for one_by_one, together in zip(found, measured, strict=True):
+        np.testing.assert_array_equal(one_by_one.values, together.values)
     assert seen == [(k, 36) for k in range(1, 37)]
+
+
+def test_energy_tells_who_watches_the_layer(everything: TileOracle, trace: LayerTrace) -> None:
+    told: list[object] = []
+
+    @contextmanager
+    def watch(layer: str) -> Iterator[Callable[[int, int], None]]:
+        told.append(layer)
+        yield lambda done, total: told.append((done, total))
+        told.append("done")
+
+    replace(everything, tiles=4, watch=watch).energy("conv", trace.layer.weight)
+    assert (told[0], told[-1]) == ("conv", "done")
+    assert told[-2][0] == told[-2][1]  # type: ignore[index]
 
 
 def test_an_offset_of_the_partial_sums_is_simulated(everything: TileOracle, trace: LayerTrace) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.arith.strategies import traces
@@ -14,7 +12,7 @@ from tests.arith.strategies import traces
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.tiling import tile_at, tile_count
 from wattloop.gates.spec import ArraySpec
-from wattloop.power.tile_sample import sample_tiles, stratified_total
+from wattloop.power.tile_sample import sample_tiles, tile_kinds
 
 SPECS = st.builds(ArraySpec, rows=st.integers(1, 9), cols=st.integers(1, 4), pixels=st.integers(1, 9))
 
@@ -52,20 +50,13 @@ def test_the_choice_depends_on_the_seed_and_not_on_the_weights(trace: LayerTrace
     assert chosen[0] == chosen[1] == chosen[2] != chosen[3]
 
 
-def test_estimate_and_error_are_unbiased_over_all_samples_there_are() -> None:
-    # Every sample of 2 of 5 and 3 of 4, and a stratum of one tile: the plain definition of unbiased.
-    rng = np.random.default_rng(0)
-    strata = [rng.random(5) * 10, rng.random(4), rng.random(1) * 100]
-    estimates, variances = [], []
-    for first, second in itertools.product(itertools.combinations(strata[0], 2), itertools.combinations(strata[1], 3)):
-        total, error = stratified_total([5, 4, 1], [np.array(first), np.array(second), strata[2]])
-        estimates.append(total)
-        variances.append(error**2)
-    assert np.mean(estimates) == pytest.approx(sum(part.sum() for part in strata))
-    assert np.var(estimates) == pytest.approx(np.mean(variances))
-
-
-def test_all_tiles_have_no_sampling_error_and_no_tile_no_energy() -> None:
-    total, error = stratified_total([3, 1], [np.array([1.0, 2.0, 4.0]), np.array([8.0])])
-    assert (total, error) == (15.0, 0.0)
-    assert stratified_total([], []) == (0.0, 0.0)
+@settings(max_examples=60, deadline=None)
+@given(trace=traces(), spec=SPECS)
+def test_members_of_all_kinds_are_all_tiles_of_all_images(trace: LayerTrace, spec: ArraySpec) -> None:
+    kinds = tile_kinds(trace.layer, trace.images, spec)
+    found = [kind.index(number) for kind in kinds for number in range(kind.size)]
+    assert sorted(found) == list(range(tile_count(trace, spec)))
+    for kind in kinds:
+        tile = tile_at(trace, spec, kind.index(kind.size - 1))
+        assert (*tile.weights.shape, tile.activations.shape[1]) == (kind.rows, kind.cols, kind.pixels)
+        assert kind.work(spec) == tile.weights.size * spec.cycles_of(kind.pixels)

@@ -8,8 +8,25 @@ from typing import Annotated
 import typer
 
 from wattloop.cli import output
-from wattloop.cli.options import Config, Data, Json, Library, Out, Seed, Set, Simulator, overrides
+from wattloop.cli.options import (
+    Config,
+    Dask,
+    Data,
+    Json,
+    Library,
+    Out,
+    Seed,
+    Set,
+    Simulator,
+    Workers,
+    overrides,
+    share,
+    workplace,
+)
 from wattloop.cli.progress import ConsoleProgress
+from wattloop.errors import ConfigError
+
+_HIDDEN = ("cycles, rtl", "cycles, paper", "tiles an image")
 
 
 def command(
@@ -19,29 +36,50 @@ def command(
     simulator: Simulator = None,
     library: Library = None,
     tiles: Annotated[
-        int | None, typer.Option("--tiles", help="Tiles of a layer to simulate.", show_default=False)
+        str | None, typer.Option("--tiles", help="Tiles of each layer to simulate, or all.", show_default=False)
     ] = None,
+    images: Annotated[
+        int | None, typer.Option("--images", help="Test images that the estimate speaks of.", show_default=False)
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision", help="Simulate as many tiles and images as this takes, e.g. 1%.", show_default=False
+        ),
+    ] = None,
+    confidence: Annotated[
+        str | None, typer.Option("--confidence", help="Of the confidence interval, e.g. 95%.", show_default=False)
+    ] = None,
+    workers: Workers = None,
+    dask: Dask = None,
     seed: Seed = None,
     out: Out = Path("runs/estimate"),
     as_json: Json = False,
 ) -> None:
-    """Estimate what each layer costs (per image): by table and by real tiles on the gates, with standard errors.
+    """Estimate what each layer costs (per image): by real tiles on the gates and by table, with standard errors.
 
-    Example: wattloop estimate --config sim/configs/demo.toml --tiles 8 --out runs/lenet5-energy
+    Examples: wattloop estimate --config sim/configs/demo.toml --images 1 --tiles all;
+    wattloop estimate --config sim/configs/demo.toml --images 360 --precision 1%
     """
     import polars as pl
 
     from wattloop.flow.estimation import ESTIMATE, estimate_flow
     from wattloop.flow.settings import load, seeded
-    from wattloop.report.estimates import by_layer
+    from wattloop.report import estimates
     from wattloop.runs import run_folder
 
+    if tiles is not None and precision is not None:
+        raise ConfigError("--tiles says how many and --precision how many it takes: give one of them")
     named = overrides(
         None,
         network__data_root=data_root,
-        characterize__simulator=simulator,
+        estimate__simulator=simulator,
         hardware__library=library,
         estimate__tiles=tiles,
+        estimate__images=images,
+        estimate__precision=share(precision),
+        estimate__confidence=share(confidence),
+        **workplace(workers, dask),
     )
     settings = load(config, named | seeded(seed) | overrides(assignments))
     with run_folder(out, command="estimate", settings=settings, seeds=settings.seeds) as run:
@@ -49,9 +87,15 @@ def command(
     if as_json:
         output.print_json(found)
         return
-    rows = by_layer(pl.read_parquet(out / ESTIMATE)).drop("kind", "tiles an image", "cycles, rtl", "cycles, paper")
-    output.print_table("Energy of one image", rows.columns, rows.rows())
+    rows = pl.read_parquet(out / ESTIMATE)
+    for title, table in (
+        ("Energy of one image, by tiles", estimates.by_layer(rows)),
+        ("Table against tiles", estimates.table_against_tiles(rows).drop(_HIDDEN)),
+    ):
+        output.print_table(title, table.columns, table.rows())
+        typer.echo()
+    typer.echo(f"{estimates.precision_of(rows)}\n")
     typer.echo(
-        "\ndynamic: active PEs, ± standard error; total: with clock and leakage, over all cycles (rtl) or as the paper "
-        f"counts (E = 2PT)\n\n{out / ESTIMATE}\n{out / 'report.md'}"
+        "datapath, functional, total: active PEs, with glitches, without, with glitches, clock and leakage; array: "
+        f"datapath with idle PEs; ± is one standard error\n\n{out / ESTIMATE}\n{out / 'report.md'}"
     )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from wattloop.flow.estimation import traced, tracer
 from wattloop.flow.simulator import Simulator
 from wattloop.power.energy_table import EnergyTable
-from wattloop.power.estimate import Estimate, estimate_layers
+from wattloop.power.estimate import Estimate
 
 if TYPE_CHECKING:
     from wattloop.arith.layer import LayerTrace
@@ -58,11 +59,13 @@ def estimate(
 ) -> Estimate:
     """Energy of every layer per image, by table and by simulated tiles, with standard errors.
 
+    How many tiles, or how precisely, is what `simulator.estimate` says; who simulates is `simulator.characterize`'s.
+
     Args, Raises: see `characterize`.
     """
     simulator = simulator or Simulator()
-    traces = _traced(network, images, layers)
-    return estimate_layers(traces, simulator.hardware.array, simulator.tables, simulator.tiles)
+    trace = tracer(network, images, simulator.hardware.array.mac, layers)
+    return simulator.estimated(*traced(trace, len(images), simulator.estimate.profiled))
 
 
 def compress(

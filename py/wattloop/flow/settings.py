@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from wattloop import config
+from wattloop import config, parallel
 from wattloop.activity.backend import backend_names
 from wattloop.arith.kinds import KINDS
 from wattloop.compression.config import CompressConfig
 from wattloop.errors import ConfigError
 from wattloop.gates.spec import ArraySpec
 from wattloop.nn.config import TrainConfig
+from wattloop.parallel import Workers
 from wattloop.power.effort import Effort
+from wattloop.power.sequential import StopRule
 
 
 @dataclass(frozen=True)
@@ -145,19 +148,74 @@ class EstimateSettings:
     """What `wattloop estimate` simulates, and compression for its figures before and after.
 
     Attributes:
-        images: test images that `wattloop estimate` traces.
-        tiles: real tiles of each layer that run through the gates; None for all.
-        seed: of their choice.
+        simulator: who simulates for `wattloop estimate`, tables and tiles alike; see `characterize.simulator`.
+        images: the first test images, which the estimate speaks of.
+        profiled: of these, images whose transitions make the tables.
+        tiles: real tiles of each layer that run through the gates, or "all" of them.
+        precision: simulate as many tiles of as many of the images as it takes to know the energy of the network with
+            this relative precision (0.01 is 1 %), instead of `tiles`; None does not.
+        confidence: that the confidence intervals cover what all tiles of all the images would give.
+        idle: simulate the cells that tiles leave idle, too.
+        seed: of the choice of tiles.
     """
 
+    simulator: str = "bitparallel-timed"
     images: int = 4
-    tiles: int | None = 4
+    profiled: int = 8
+    tiles: int | Literal["all"] = 4
+    precision: float | None = None
+    confidence: float = 0.95
+    idle: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.images >= 1, "images", self.images, "1 or more")
+        known = backend_names()
+        _require(self.simulator in known, "simulator", self.simulator, ", ".join(known))
+        for name in ("images", "profiled"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require_seed(self.seed)
-        _require(self.tiles is None or self.tiles >= 1, "tiles", self.tiles, "1 or more")
+        _require(self.tiles == "all" or self.tiles >= 1, "tiles", self.tiles, '1 or more, or "all"')
+        _ = StopRule(
+            0.5 if self.precision is None else self.precision, self.confidence
+        )  # its own complaints name the field
+
+    @property
+    def tiles_of_layer(self) -> int | None:
+        """Tiles of each layer, None for all."""
+        return None if self.tiles == "all" else self.tiles
+
+    @property
+    def rule(self) -> StopRule | None:
+        """When a sample is large enough, if it is not of a given size."""
+        return None if self.precision is None else StopRule(self.precision, self.confidence)
+
+
+@dataclass(frozen=True)
+class ParallelSettings:
+    """Where work that can be divided is done; results do not depend on it.
+
+    Attributes:
+        workers: "serial" (one process, whose native engine uses all cores), "threads", "processes" or "dask".
+        count: threads or processes; 0 for one a core.
+        dask: address of a Dask scheduler, such as "tcp://127.0.0.1:8786".
+    """
+
+    workers: Literal["serial", "threads", "processes", "dask"] = "serial"
+    count: int = 0
+    dask: str | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.count >= 0, "count", self.count, "0 or more")
+        _require(self.workers != "dask" or self.dask is not None, "dask", self.dask, "tcp://HOST:PORT")
+
+    def start(self) -> AbstractContextManager[Workers]:
+        """The workers, for as long as the context lasts.
+
+        Raises:
+            ConfigError: Dask is not installed.
+            WorkerError: no scheduler answers.
+        """
+        return parallel.workers(self.workers, self.count, self.dask)
 
 
 @dataclass(frozen=True)
@@ -171,6 +229,7 @@ class Settings:
         characterize: how the energy of each weight value is measured.
         estimate: which real tiles are simulated.
         compress: how the network is compressed.
+        parallel: where the work is done.
     """
 
     hardware: HardwareSettings = field(default_factory=HardwareSettings)
@@ -179,6 +238,7 @@ class Settings:
     characterize: CharacterizeSettings = field(default_factory=CharacterizeSettings)
     estimate: EstimateSettings = field(default_factory=EstimateSettings)
     compress: CompressConfig = field(default_factory=CompressConfig)
+    parallel: ParallelSettings = field(default_factory=ParallelSettings)
 
     @property
     def seeds(self) -> dict[str, int]:

@@ -13,13 +13,16 @@ from wattloop.activity.backend import ActivityBackend, backend
 from wattloop.arith.kinds import KINDS, SavedModel, Scope, StatisticsKind
 from wattloop.arith.layer import LayerTrace
 from wattloop.flow.hardware import Hardware, build_hardware
-from wattloop.flow.progress import SILENT, Progress, Step
+from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import CharacterizeSettings, EstimateSettings, HardwareSettings, Settings
+from wattloop.parallel import SERIAL, Workers
 from wattloop.power.energy_table import EnergyTable
-from wattloop.power.oracle import IDENTITY, HardwareMapping, Int8
+from wattloop.power.estimate import Estimate, estimated
+from wattloop.power.survey import Survey, TracedNetwork
 from wattloop.power.table_oracle import TableOracle
 from wattloop.power.table_profiler import TableProfiler
-from wattloop.power.tile_oracle import TileEnergies, TileOracle
+from wattloop.power.tile_meter import TileMeter
+from wattloop.power.tile_oracle import TileOracle
 from wattloop.power.weight_load import LoadTable, load_table
 from wattloop.store import Store, content_key
 
@@ -50,6 +53,7 @@ class Simulator:
         estimate: which real tiles are simulated.
         store: cache of synthesis, benches and tables.
         progress: told of every step.
+        workers: who does the work; the results do not depend on it.
     """
 
     hardware: HardwareSettings = field(default_factory=HardwareSettings)
@@ -57,11 +61,19 @@ class Simulator:
     estimate: EstimateSettings = field(default_factory=EstimateSettings)
     store: Store = field(default_factory=Store)
     progress: Progress = SILENT
+    workers: Workers = SERIAL
 
     @classmethod
-    def of(cls, settings: Settings, *, store: Store | None = None, progress: Progress = SILENT) -> Simulator:
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        store: Store | None = None,
+        progress: Progress = SILENT,
+        workers: Workers = SERIAL,
+    ) -> Simulator:
         """The simulator of the settings."""
-        return cls(settings.hardware, settings.characterize, settings.estimate, store or Store(), progress)
+        return cls(settings.hardware, settings.characterize, settings.estimate, store or Store(), progress, workers)
 
     @cached_property
     def cell(self) -> Hardware:
@@ -152,45 +164,54 @@ class Simulator:
             loads=self.loads,
             clock_ps=hardware.clock_ps,
             load=hardware.load,
+            workers=self.workers,
         )
 
     def tiles(self, traces: Sequence[LayerTrace]) -> TileOracle:
         """Simulation of real tiles of `traces`; a `Profiler`. Nothing is simulated before it is asked."""
         hardware, chosen = self.hardware, self.estimate
-        return _WatchedTiles(
+        return TileOracle(
             self.cell.netlist,
             hardware.array,
             {trace.layer.name: trace for trace in traces},
             self.backend,
-            tiles=chosen.tiles,
+            tiles=chosen.tiles_of_layer,
             seed=chosen.seed,
             clock_ps=hardware.clock_ps,
             load=hardware.load,
-            progress=_Relay(),
-            shown=self.progress,
+            workers=self.workers,
+            watch=lambda layer: self.progress.step(f"simulating tiles of {layer}"),
         )
 
+    def estimated(self, network: TracedNetwork, profiled: Sequence[LayerTrace]) -> Estimate:
+        """Energy of every layer by table and by tiles of the network's images, as `estimate` says.
 
-class _Relay:
-    """Passes progress on to the step that is open."""
+        Args:
+            network: the layers and their images.
+            profiled: traces of the same layers that tables are characterised on.
 
-    def __init__(self) -> None:
-        self.step: Step | None = None
+        Raises:
+            OverflowRangeError: a layer does not fit the array's partial sums.
+        """
+        chosen, spec = self.estimate, self.hardware.array
+        by_table = self.tables(profiled)
+        with self.progress.step("simulating tiles") as step:
+            survey = Survey(network, self._meter, step)
+            if chosen.rule is not None:
+                surveyed = survey.precise(chosen.rule, chosen.seed)
+            else:
+                surveyed = survey.fixed(chosen.tiles_of_layer, chosen.seed, chosen.confidence)
+        return estimated(network, surveyed, spec, by_table, f"tiles/{self.backend.name}", chosen.confidence)
 
-    def __call__(self, done: int, total: int) -> None:
-        if self.step is not None:
-            self.step(done, total)
-
-
-@dataclass(frozen=True, eq=False)
-class _WatchedTiles(TileOracle):
-    """Shows the tiles of a layer as a step."""
-
-    shown: Progress = SILENT
-
-    def simulate(self, layer: str, weights: Int8, mapping: HardwareMapping = IDENTITY) -> list[TileEnergies]:
-        """Energies of the sampled tiles; see `TileOracle`."""
-        with self.shown.step(f"simulating tiles of {layer}") as step:
-            if isinstance(self.progress, _Relay):
-                self.progress.step = step
-            return super().simulate(layer, weights, mapping)
+    @property
+    def _meter(self) -> TileMeter:
+        hardware = self.hardware
+        return TileMeter(
+            self.cell.netlist,
+            hardware.array,
+            self.backend,
+            hardware.clock_ps,
+            hardware.load,
+            self.estimate.idle,
+            self.workers,
+        )

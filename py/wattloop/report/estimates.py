@@ -1,77 +1,159 @@
-"""The estimate of a network: its layers by table and by simulated tiles, in both accountings."""
+"""The estimate of a network: its layers in all accountings, by simulated tiles and by table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from wattloop.report.energies import ORIGINS, with_dynamic
+from wattloop.report.energies import DYNAMIC, ORIGINS, with_dynamic
 from wattloop.report.plotting import BLUE, ORANGE, new_figure
-from wattloop.report.units import EnergyUnit, energy_unit, percent, root_sum_square, saving, with_error
+from wattloop.report.units import NONE, EnergyUnit, energy_unit, percent, root_sum_square, saving, with_error
 
-CONVENTIONS = (
-    "Energy of one image on the active PEs; ± is one standard error, that of tiles among the tiles of the traced "
-    "images. *Dynamic* is the accounting named with it. *Total* adds clock and leakage: `rtl` over every cycle of the "
-    "array, `paper` as the paper counts, mean power over 2 x rows cycles a tile (E = 2PT). The table leaves out the "
-    "loading of the weights, which tiles of few pixels are mostly made of: linear layers need the tiles."
+ACCOUNTINGS = (
+    "Energy of one image by simulated tiles. *Datapath*: switching and internal energy of the combinational cells and "
+    "of the registers' data, glitches included; *functional*: the same without glitches; *total*: datapath with clock "
+    "pins and leakage. These three are of the active PEs in all phases of a tile. *Array*: datapath of all PEs, idle "
+    "ones in. Glitches are given as a share of datapath, idle PEs as a share of array. ± is one standard error, that "
+    "of tiles among all tiles of the images; without it every tile was simulated."
+)
+COMPARISON = (
+    "Dynamic energy of the active PEs by table and by tiles, in the accounting named with it; ± is one standard error. "
+    "*Total* adds clock and leakage: `rtl` over every cycle of the array, `paper` as the paper counts, mean power over "
+    "2 x rows cycles a tile (E = 2PT)."
 )
 
 Row = Mapping[str, Any]
 
+_KINDS = {"conv": "all convolutions", "linear": "all linear layers"}
+_SUMS = (
+    *("share", "simulated", "tiles", "cycles", "paper_cycles", "dynamic_fj", "total_fj", "array_fj"),
+    *("functional_fj", "idle_dynamic_fj", "paper_fj", *ORIGINS),
+)
+_ERRORS = ("standard_error_fj", "functional_error_fj", "total_error_fj", "array_error_fj", "paper_error_fj")
+
 
 def pairs_of(estimate: pl.DataFrame) -> list[tuple[Row, Row]]:
-    """Rows of each layer by table and by tiles, in the order of the network."""
-    rows = with_dynamic(estimate).with_columns(pl.sum_horizontal(list(ORIGINS)).alias("total_fj"))
+    """Rows of each layer by table and by tiles, in the order of the network, and of each kind of several layers."""
+    rows = with_dynamic(estimate).with_columns(
+        pl.sum_horizontal(list(ORIGINS)).alias("total_fj"),
+        pl.sum_horizontal([f"idle_{name}" for name in DYNAMIC]).alias("idle_dynamic_fj"),
+    )
+    rows = rows.with_columns((pl.col("dynamic_fj") + pl.col("idle_dynamic_fj")).alias("array_fj"))
     by_source = {source: rows.filter(source=source).to_dicts() for source in ("table", "tiles")}
     return list(zip(by_source["table"], by_source["tiles"], strict=True))
 
 
-def by_layer(estimate: pl.DataFrame) -> pl.DataFrame:
-    """One row a layer, and one for all convolutions."""
-    pairs = pairs_of(estimate)
-    unit = energy_unit(row["total_fj"] for pair in pairs for row in pair)
-    rows = [_cells(table, tiles, unit) for table, tiles in pairs]
-    convolutions = [pair for pair in pairs if pair[0]["kind"] == "conv"]
-    if len(convolutions) > 1:
-        rows.append(_cells(_sum([t for t, _ in convolutions]), _sum([t for _, t in convolutions]), unit))
-    return pl.DataFrame(rows)
+def with_sums(pairs: list[tuple[Row, Row]]) -> list[tuple[Row, Row]]:
+    """The pairs, and after them one for each kind that has several layers."""
+    sums = []
+    for kind in _KINDS:
+        same = [pair for pair in pairs if pair[0]["kind"] == kind]
+        if len(same) > 1:
+            sums.append((_sum([table for table, _ in same]), _sum([tiles for _, tiles in same])))
+    return [*pairs, *sums]
 
 
 def _sum(rows: list[Row]) -> Row:
-    total: dict[str, Any] = {"layer": "all convolutions", "kind": "conv"}
-    for name in ("share", "simulated", "tiles", "cycles", "paper_cycles", "dynamic_fj", "total_fj", "paper_fj"):
-        total[name] = sum(row[name] for row in rows)
-    for name in ("standard_error_fj", "paper_error_fj"):
-        total[name] = root_sum_square(row[name] for row in rows)
-    return total
+    total: dict[str, Any] = {**rows[0], "layer": _KINDS[rows[0]["kind"]]}
+    total |= {name: sum(row[name] for row in rows) for name in _SUMS}
+    return total | {name: root_sum_square(row[name] for row in rows) for name in _ERRORS}
 
 
-def _cells(table: Row, tiles: Row, unit: EnergyUnit) -> dict[str, str]:
+def by_layer(estimate: pl.DataFrame) -> pl.DataFrame:
+    """Accountings of every layer side by side, by tiles; then of all layers of a kind."""
+    pairs = with_sums(pairs_of(estimate))
+    unit = energy_unit(row["total_fj"] for _, row in pairs)
+    return pl.DataFrame([_accountings(tiles, unit) for _, tiles in pairs])
+
+
+def _accountings(row: Row, unit: EnergyUnit) -> dict[str, str]:
+    timed = row["accounting"] == "datapath"
+    return {
+        "layer": row["layer"],
+        "kind": row["kind"],
+        "share of its kind": percent(row["share"]),
+        f"datapath, {unit.name}": _value(row, "dynamic_fj", "standard_error_fj", unit) if timed else NONE,
+        "functional": _value(row, "functional_fj", "functional_error_fj", unit),
+        "total": _value(row, "total_fj", "total_error_fj", unit),
+        "array": _value(row, "array_fj", "array_error_fj", unit),
+        "glitches": percent(1 - row["functional_fj"] / row["dynamic_fj"]) if timed else NONE,
+        "idle": percent(row["idle_dynamic_fj"] / row["array_fj"]),
+        "tiles simulated": f"{row['simulated']} of {row['tiles'] * row['images']}",
+    }
+
+
+def precision_of(estimate: pl.DataFrame) -> str:
+    """How well the energy of each kind of layers is known, in a sentence each."""
+    pairs = pairs_of(estimate)
+    unit = energy_unit(row["total_fj"] for _, row in pairs)
+    return " ".join(_sentence([row for _, row in pairs if row["kind"] == kind], unit) for kind in _kinds(pairs))
+
+
+def _kinds(pairs: Iterable[tuple[Row, Row]]) -> list[str]:
+    return list(dict.fromkeys(row["kind"] for _, row in pairs))
+
+
+def _sentence(rows: list[Row], unit: EnergyUnit) -> str:
+    whole, width = sum(row["dynamic_fj"] for row in rows), rows[0]["half_width_fj"]
+    images = rows[0]["images"]
+    what = f"{_KINDS[rows[0]['kind']].capitalize()}, {rows[0]['accounting']}: {whole / unit.in_fj:.4g} {unit.name}"
+    if not width:
+        return f"{what} an image, exact over all tiles of {_images(images)}."
+    low, high = ((whole + sign * width) / unit.in_fj for sign in (-1, 1))
+    return (
+        f"{what} an image, with {100 * rows[0]['confidence']:g} % confidence between {low:.5g} and {high:.5g} "
+        f"(± {100 * width / whole:.2f} %), from {sum(row['simulated'] for row in rows)} of "
+        f"{sum(row['tiles'] for row in rows) * images} tiles of {_images(images)}."
+    )
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'s' * (count != 1)}"
+
+
+def by_origin(estimate: pl.DataFrame) -> pl.DataFrame:
+    """Energy of the active PEs by origin, as shares of the total; then of all layers of a kind."""
+    rows = [tiles for _, tiles in with_sums(pairs_of(estimate))]
+    return pl.DataFrame(
+        [
+            {"layer": row["layer"]} | {name: percent(row[field] / row["total_fj"]) for field, name in ORIGINS.items()}
+            for row in rows
+        ]
+    )
+
+
+def table_against_tiles(estimate: pl.DataFrame) -> pl.DataFrame:
+    """Both ways to know a layer's energy side by side, and both ways to count its cycles."""
+    pairs = with_sums(pairs_of(estimate))
+    unit = energy_unit(row["total_fj"] for pair in pairs for row in pair)
+    return pl.DataFrame([_compared(table, tiles, unit) for table, tiles in pairs])
+
+
+def _compared(table: Row, tiles: Row, unit: EnergyUnit) -> dict[str, str]:
     off, error = saving(
         tiles["dynamic_fj"], table["dynamic_fj"], tiles["standard_error_fj"], table["standard_error_fj"]
     )
     return {
         "layer": tiles["layer"],
-        "kind": tiles["kind"],
-        "share of its kind": percent(tiles["share"]),
-        "tiles an image": str(tiles["tiles"]),
-        "simulated": str(tiles["simulated"]),
-        f"dynamic by table, {unit.name}": with_error(*_scaled(table, "dynamic_fj", "standard_error_fj", unit)),
-        f"dynamic by tiles, {unit.name}": with_error(*_scaled(tiles, "dynamic_fj", "standard_error_fj", unit)),
+        "accounting": tiles["accounting"],
+        f"by table, {unit.name}": _value(table, "dynamic_fj", "standard_error_fj", unit),
+        "by tiles": _value(tiles, "dynamic_fj", "standard_error_fj", unit),
         "table against tiles": percent(-off, error),
+        "tiles an image": str(tiles["tiles"]),
         "cycles, rtl": str(tiles["cycles"]),
-        f"total, rtl, {unit.name}": f"{tiles['total_fj'] / unit.in_fj:.4g}",
+        "total, rtl": _value(tiles, "total_fj", "total_error_fj", unit),
         "cycles, paper": str(tiles["paper_cycles"]),
-        f"total, paper, {unit.name}": with_error(*_scaled(tiles, "paper_fj", "paper_error_fj", unit)),
+        "total, paper": _value(tiles, "paper_fj", "paper_error_fj", unit),
     }
 
 
-def _scaled(row: Row, name: str, error: str, unit: EnergyUnit) -> tuple[float, float]:
-    return row[name] / unit.in_fj, row[error] / unit.in_fj
+def _value(row: Row, name: str, error: str, unit: EnergyUnit) -> str:
+    value, deviation = row[name] / unit.in_fj, row[error] / unit.in_fj
+    return with_error(value, deviation) if deviation else f"{value:.4g}"
 
 
 def energy_of_layers(estimate: pl.DataFrame) -> Figure:

@@ -48,10 +48,16 @@ def _sections(run: StoredRun, plots: Path) -> Iterator[str]:
         yield from _compression(run.compression, plots)
     if run.estimate is not None:
         yield "## Energy of the layers"
+        yield estimates.precision_of(run.estimate)
         yield tables.markdown(estimates.by_layer(run.estimate))
-        yield estimates.CONVENTIONS
+        yield estimates.ACCOUNTINGS
+        yield "### Table against tiles"
+        yield tables.markdown(estimates.table_against_tiles(run.estimate))
+        yield estimates.COMPARISON
         picture = estimates.energy_of_layers(run.estimate)
         yield _picture(picture, plots, "energy_of_layers", "Energy of each layer by table and by simulated tiles")
+        yield "### Energy of the layers by origin"
+        yield tables.markdown(estimates.by_origin(run.estimate))
     for accounting, curves in curves_of(run.tables).items():
         figure = energy_plots.energy_by_value(curves, accounting)
         yield "## Energy by weight value"
