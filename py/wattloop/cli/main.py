@@ -21,8 +21,10 @@ from wattloop.cli import (
     render,
     report,
     saif,
+    statistics,
     synth,
     train,
+    verdict,
     verify,
 )
 from wattloop.errors import WattloopError
@@ -36,7 +38,11 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 2 wrong input or missing tool (one line says which), 130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (demo, render, synth, characterize, train, estimate, compress, report, power, saif, doctor):
+_COMMANDS = (
+    *(demo, render, synth, train, statistics, characterize, estimate, verdict, compress, report),
+    *(power, saif, doctor),
+)
+for _module in _COMMANDS:
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
 for _group in (verify, bench):
     app.add_typer(_group.app, name=_group.__name__.rpartition(".")[2])

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from wattloop.arith.statistics import LayerStatistics
 from wattloop.errors import StorageError
+from wattloop.power.verdict import LayerVerdict, load_verdict
 
 T = TypeVar("T")
 
@@ -57,6 +59,21 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Transitions:
+    """What the layers' MACs see, and how much groups tell of it.
+
+    Attributes:
+        layers: statistics of each layer, in the order of the network.
+        quality: `grouping.parquet`: one row a layer, grouping and weight.
+        costs: `bit_costs.parquet`: mean energies by Hamming distance and highest bits.
+    """
+
+    layers: tuple[LayerStatistics, ...]
+    quality: pl.DataFrame
+    costs: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class StoredRun:
     """A run folder.
 
@@ -67,6 +84,8 @@ class StoredRun:
         compression: None where the run compressed nothing.
         estimate: `estimate.parquet`: one row a layer and source ("table", "tiles"); None without one.
         tables: characterisation tables, by name.
+        verdict: tables against exact simulation, layer by layer; empty without any.
+        transitions: what `wattloop statistics` found; None without.
     """
 
     folder: Path
@@ -75,6 +94,8 @@ class StoredRun:
     compression: Compression | None
     estimate: pl.DataFrame | None
     tables: tuple[Table, ...]
+    verdict: tuple[LayerVerdict, ...] = ()
+    transitions: Transitions | None = None
 
 
 def read_run(folder: Path) -> StoredRun:
@@ -88,18 +109,27 @@ def read_run(folder: Path) -> StoredRun:
     compression = _compression(folder / "compression") if (folder / "compression").is_dir() else None
     tables = tuple(_table(path) for path in sorted((folder / "tables").glob("*.parquet")))
     estimate = _frame(folder / "estimate.parquet") if (folder / "estimate.parquet").is_file() else None
-    if compression is None and estimate is None and not tables:
-        wanted = "compression/, estimate.parquet, tables/*.parquet"
+    verdict = tuple(load_verdict(folder / "verdict.parquet")) if (folder / "verdict.parquet").is_file() else ()
+    transitions = _transitions(folder) if (folder / "grouping.parquet").is_file() else None
+    if not (compression or estimate is not None or tables or verdict or transitions):
+        wanted = "compression/, estimate.parquet, tables/*.parquet, verdict.parquet, grouping.parquet"
         raise StorageError(f"{folder} holds none of {wanted}: nothing to report on")
     provenance = _read(folder / "provenance.json", _json_mapping, dict[str, Any]())
     settings = _read(folder / "config.toml", Path.read_text, "")
-    return StoredRun(folder, provenance, settings, compression, estimate, tables)
+    return StoredRun(folder, provenance, settings, compression, estimate, tables, verdict, transitions)
 
 
 def _compression(folder: Path) -> Compression:
     energies, values = _frame(folder / "layers.parquet"), _frame(folder / "values.parquet")
     summary = _read(folder / "result.json", _json_mapping)
     return Compression(summary, energies, values, _read(folder / "journal.jsonl", _json_lines))
+
+
+def _transitions(folder: Path) -> Transitions:
+    quality, costs = _frame(folder / "grouping.parquet"), _frame(folder / "bit_costs.parquet")
+    names = quality["layer"].unique(maintain_order=True).to_list()
+    layers = tuple(LayerStatistics.load(folder / "statistics" / f"{name}.npz") for name in names)
+    return Transitions(layers, quality, costs)
 
 
 def _frame(path: Path) -> pl.DataFrame:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from wattloop.report import energy_plots, estimates, tables, tradeoff_plot, weight_plots
-from wattloop.report.inputs import Compression, StoredRun, read_run
+from wattloop.report import energy_plots, estimates, statistics, tables, tradeoff_plot, verdict, weight_plots
+from wattloop.report.inputs import Compression, StoredRun, Transitions, read_run
 from wattloop.report.plotting import save_png
 from wattloop.report.units import ACCOUNTINGS, percent
 from wattloop.report.value_curves import curves_of, layer_curves
@@ -58,6 +58,15 @@ def _sections(run: StoredRun, plots: Path) -> Iterator[str]:
         yield _picture(picture, plots, "energy_of_layers", "Energy of each layer by table and by simulated tiles")
         yield "### Energy of the layers by origin"
         yield tables.markdown(estimates.by_origin(run.estimate))
+    if run.transitions is not None:
+        yield from _transitions(run.transitions, plots)
+    if run.verdict:
+        yield "## Tables against exact simulation"
+        yield tables.markdown(verdict.by_network(run.verdict))
+        yield " ".join(verdict.in_words(run.verdict))
+        yield tables.markdown(verdict.by_layer(run.verdict))
+        yield verdict.CONVENTIONS
+        yield _picture(verdict.errors_of_layers(run.verdict), plots, "errors_of_layers", "Error of each layer by model")
     for accounting, curves in curves_of(run.tables).items():
         figure = energy_plots.energy_by_value(curves, accounting)
         yield "## Energy by weight value"
@@ -93,6 +102,19 @@ def _compression(compression: Compression, plots: Path) -> Iterator[str]:
         picture = energy_plots.energy_by_value(curves, _accounting(compression))
         yield "## Energy by weight value, as the loop saw it"
         yield _picture(picture, plots, "energy_by_value_of_layers", "E(w) of each layer of the int8 network")
+
+
+def _transitions(found: Transitions, plots: Path) -> Iterator[str]:
+    yield "## What the MACs see"
+    yield tables.markdown(statistics.by_layer(found.quality))
+    yield statistics.CONVENTIONS
+    for figure, name, caption in (
+        (statistics.by_hamming(found.costs), "energy_by_hamming_distance", "Energy by Hamming distance"),
+        (statistics.by_highest_bit(found.costs), "energy_by_highest_bit", "Energy by highest bit before and after"),
+        (statistics.activation_heat_maps(found.layers), "activation_transitions", "Activation transitions by layer"),
+        (statistics.group_heat_maps(found.layers), "group_transitions", "Transitions between partial-sum groups"),
+    ):
+        yield _picture(figure, plots, name, caption)
 
 
 def _accounting(compression: Compression) -> str:
