@@ -43,3 +43,32 @@ def test_all_figures_come_from_one_run(wattloop: Callable) -> None:
 
 def test_too_few_lanes_are_refused(refused: Callable[..., str]) -> None:
     assert "at least 1 and" in refused("bench", "activity", "--lanes", "0")
+
+
+NETWORK_KEYS = (
+    *("macs_per_image", "pe_cycles_per_image", "used_pe_cycles_per_image", "tiles_per_image", "peak_rss_mb"),
+    *("exact_zero_s_per_image", "exact_timed_s_per_image", "exact_timed_default_grid_s_per_image"),
+    *("exact_zero_further_s_per_image", "exact_zero_cpu_s_per_image", "icarus_s_per_image_extrapolated"),
+)
+
+
+def test_a_whole_network_is_timed_to_the_last_tile(wattloop: Callable) -> None:
+    done = wattloop(
+        *("bench", "network", "--runs", "1", "--no-tables", "--json"),
+        *("--set", "training.pretrain.epochs=1", "--set", "training.qat.epochs=1"),
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for key in NETWORK_KEYS:
+        assert found[key] > 0, key
+    # LeNet-5: 28 x 28 pixels of 6 x 25 weights, then 10 x 10 of 16 x 150; linear layers are not counted.
+    assert found["macs_per_image"] == 28 * 28 * 6 * 25 + 10 * 10 * 16 * 150
+    assert found["tiles_per_image"] == 13 + 3 * 2
+    assert found["pe_cycles_per_image"] > found["used_pe_cycles_per_image"] > 2 * found["macs_per_image"]
+    # Glitches cost, and a coarser grid lets more of them pass.
+    settled, timed = found["exact_zero_dynamic_fj_per_mac"], found["exact_timed_dynamic_fj_per_mac"]
+    assert timed > found["exact_timed_default_grid_dynamic_fj_per_mac"] > settled > 0
+
+
+def test_no_image_is_refused(refused: Callable[..., str]) -> None:
+    assert "at least 1 of each" in refused("bench", "network", "--images", "0")

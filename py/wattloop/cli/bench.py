@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from wattloop.cli import output
-from wattloop.cli.options import Config, Json, Set, overrides
+from wattloop.cli.options import Config, Data, Json, Set, overrides
 from wattloop.cli.progress import ConsoleProgress
 
 app = typer.Typer(no_args_is_help=True, help="Measure how fast this machine is.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `activity` a subcommand while it is the only one."""
 
 
 @app.command("activity")
@@ -42,3 +38,35 @@ def activity(
         output.print_json(found)
     else:
         output.print_table("Activity engine", ("", ""), found.items())
+
+
+@app.command("network")
+def network(
+    config: Config = None,
+    assignments: Set = None,
+    data_root: Data = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", help="Float weights of the network, as others saved them.", show_default=False),
+    ] = None,
+    images: Annotated[int, typer.Option("--images", help="Test images.")] = 1,
+    runs: Annotated[int, typer.Option("--runs", help="Of each exact simulation; the best counts.")] = 3,
+    delay_step_ps: Annotated[float, typer.Option("--delay-step-ps", help="Grid of the timed mode.")] = 1.0,
+    tables: Annotated[bool, typer.Option("--tables/--no-tables", help="Time the tables, too.")] = True,
+    icarus: Annotated[bool, typer.Option("--icarus/--no-icarus", help="Time Icarus on a few cells, too.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Time the exact energy of a whole network: every tile, cycle and cell of the array, with and without glitches.
+
+    Example: wattloop bench network --config sim/configs/resnet20_cifar10.toml --data-root DATA --weights FILE --json
+    """
+    from wattloop.flow.network_benchmark import Scope, bench_network
+    from wattloop.flow.settings import load
+
+    scope = Scope(images, runs, delay_step_ps, tables, icarus)
+    settings = load(config, overrides(assignments, network__data_root=data_root, network__initial_weights=weights))
+    found = bench_network(settings, scope, progress=ConsoleProgress())
+    if as_json:
+        output.print_json(found)
+    else:
+        output.print_table("Whole network", ("", ""), found.items())

@@ -75,6 +75,11 @@ def count(bench: Bench, tiles: tuple[TileRun, ...], idle: bool) -> list[Activity
     return [replace(part, nets=()) for part in parts]  # a thousand names need not travel with every unit
 
 
+def _without_glitches(activity: Activity) -> tuple[Rates, ...]:
+    """Rates of the functional toggles, where they differ from the measured ones."""
+    return () if activity.glitches is None else (replace(activity, glitches=None).rates(),)
+
+
 @dataclass(frozen=True, eq=False)
 class Measured:
     """Energies of a batch of tiles.
@@ -138,7 +143,8 @@ class TileMeter:
         if not units:
             return
         activities = [activity for unit in units for activity in unit]
-        both = [rates for a in activities for rates in (a.rates(), replace(a, glitches=None).rates())]
+        # Without glitches both are the same, and the model costs as much as the simulation.
+        both = [rates for a in activities for rates in (a.rates(), *_without_glitches(a))]
         density, duty = (np.concatenate([getattr(r, name) for r in both]) for name in ("density", "duty"))
         rates = Rates(self.netlist.nets, activities[0].annotated, density, duty, activities[0].transitions)
         columns = self._model.columns_fj(rates)
@@ -147,11 +153,13 @@ class TileMeter:
         for unit in units:
             found = np.zeros((unit[0].groups, len(COLUMNS)))
             for k, activity in enumerate(unit):
-                measured, functional = np.split(table[row : row + 2 * activity.groups] * activity.transitions, 2)
+                kinds = 1 if activity.glitches is None else 2
+                rows = table[row : row + kinds * activity.groups] * activity.transitions
+                measured, functional = rows[: activity.groups], rows[-activity.groups :]
                 dynamic = functional[:, [ORIGINS.index(name) for name in DYNAMIC]]
                 part = np.concatenate([measured, dynamic], axis=1)
                 found[:, k * part.shape[1] : (k + 1) * part.shape[1]] = part
-                row += 2 * activity.groups
+                row += kinds * activity.groups
             yield Measured(found, "functional" if unit[0].glitches is None else "datapath")
 
     @cached_property

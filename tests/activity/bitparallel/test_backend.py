@@ -60,5 +60,6 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 def test_a_used_backend_travels_to_other_processes(shared_folder: Path) -> None:
     used = BitparallelBackend("bitparallel-timed", Timing(), 3)
     assert used.engine(reference_mac(shared_folder, "osu018-array")).kernels
-    there = pickle.loads(pickle.dumps(used))
+    there, again = (pickle.loads(pickle.dumps(used)) for _ in range(2))
     assert (there, there._engines) == (used, {})
+    assert there is again

@@ -7,8 +7,8 @@ at 1 adds what a net is while nothing moves, times the cycles.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +27,7 @@ Counts = dict[str, Int64]
 
 # Bounds the memory of the streams of one batch: five bytes a cell and step.
 _BYTES_AT_ONCE = 48 << 20
+_KNOWN = 1024  # 15 kB each
 
 
 def supports(spec: ArraySpec) -> bool:
@@ -41,10 +42,19 @@ class ArrayEngine:
     Attributes:
         engine: who counts.
         settled: the same netlist without delays, for times at 1.
+        known: what the weights of earlier tiles did, the oldest first: images and pixels pass the same weights.
     """
 
     engine: Engine
     settled: Engine
+    known: dict[bytes, Counts] = field(default_factory=dict, repr=False)
+
+    def remember(self, found: Mapping[bytes, Counts]) -> None:
+        """Keep what weights did, and forget the oldest beyond some."""
+        for key, counts in found.items():
+            self.known[key] = counts
+        for key in list(self.known)[: max(0, len(self.known) - _KNOWN)]:
+            self.known.pop(key, None)
 
     def measure(
         self, spec: ArraySpec, tiles: Sequence[TileRun], part: Part, progress: Progress | None = None
@@ -140,10 +150,21 @@ class _Measurement:
         return ("toggles", "high") if self.array.engine.timing is None else ("toggles", "high", "glitches")
 
     def _weights(self) -> Counts:
-        """While weights are loaded and taken, and while nothing moves; tiles with the same weights once."""
-        first, which = self._distinct
-        batch, cells = self.batch.subset(first), self.batch.cells(self.part)
-        spec = batch.spec
+        """While weights are loaded and taken, and while nothing moves; the same weights once."""
+        batch, known = self.batch, self.array.known
+        kind = f"{batch.spec} {self.part} {batch.rows_used} {batch.cols_used} {batch.pixels}".encode()
+        keys = [kind + digest for digest in batch.digests()]
+        first = {key: k for k, key in reversed(list(enumerate(keys))) if key not in known}
+        found = {key: known[key] for key in keys if key in known}
+        if first:
+            counts = self._of_weights(batch.subset(np.array(list(first.values()))))
+            for k, key in enumerate(first):
+                found[key] = {name: values[k] for name, values in counts.items()}
+            self.array.remember({key: found[key] for key in first})
+        return {name: np.stack([found[key][name] for key in keys]) for name in self._names}
+
+    def _of_weights(self, batch: TileBatch) -> Counts:
+        spec, cells = batch.spec, batch.cells(self.part)
         bus, rested = self.array.bus, self.array.settled.counts(streams.resting(batch, cells))
         loaded = self.array.engine.counts(streams.loading(batch, cells), self.array.loading)
         taken = rested if self.array.engine is self.array.settled else self._taken(batch, cells)
@@ -152,22 +173,7 @@ class _Measurement:
         rest, still = spec.cycles_of(batch.pixels) - (batch.pixels + 2), rested["high"]
         on_bus = loaded["high"] + (rest - (spec.rows + 1)) * still
         found["high"] = np.where(bus, on_bus, rest * still + self._older(batch, cells, still))
-        return {name: values[which] for name, values in found.items()}
-
-    @cached_property
-    def _distinct(self) -> tuple[Index, Index]:
-        """First tile of each kind of weights, and the kind of each tile."""
-        batch = self.batch
-        number: dict[bytes, int] = {}
-        first: list[int] = []
-        which: list[int] = []
-        for k in range(len(batch.weights)):
-            key = b"".join(values[k].tobytes() for values in (batch.before, batch.after, batch.psum_in))
-            if key not in number:
-                number[key] = len(first)
-                first.append(k)
-            which.append(number[key])
-        return np.array(first), np.array(which)
+        return found
 
     def _taken(self, batch: TileBatch, cells: Index) -> Counts:
         """When cells take their new weight."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from wattloop.activity.bitparallel.array import ArrayEngine, supports
 from wattloop.activity.bitparallel.engine import Engine, Timing
@@ -34,9 +35,14 @@ class BitparallelBackend:
     threads: int = 0
     _engines: OrderedDict[str, ArrayEngine] = field(default_factory=OrderedDict, compare=False, repr=False)
 
-    def __reduce__(self) -> tuple[type[BitparallelBackend], tuple[str, Timing | None, int]]:
-        """It travels without its engines: what they compiled is of this process."""
-        return BitparallelBackend, (self.name, self.timing, self.threads)
+    def __reduce__(self) -> tuple[Callable[..., BitparallelBackend], tuple[str, Timing | None, int]]:
+        """It travels without its engines, which are of this process; where it arrives often, it finds its own again."""
+        return _arrived, (self.name, self.timing, self.threads)
+
+    def forget_weights(self) -> None:
+        """Simulate the loading of weights that came before anew, as a benchmark wants it."""
+        for array in self._engines.values():
+            array.known.clear()
 
     def engine(self, netlist: Netlist) -> Engine:
         """The engine of `netlist`, kept from an earlier call if there was one."""
@@ -76,6 +82,11 @@ class BitparallelBackend:
     ) -> Activity | None:
         """See `activity.tiles.TileBackend`."""
         return self._array(netlist).measure(spec, tiles, part, progress) if supports(spec) else None
+
+
+@cache
+def _arrived(name: str, timing: Timing | None, threads: int) -> BitparallelBackend:
+    return BitparallelBackend(name, timing, threads)
 
 
 def named(name: str) -> BitparallelBackend:

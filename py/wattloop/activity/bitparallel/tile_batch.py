@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,6 +98,11 @@ class TileBatch:
         """Some of the tiles."""
         arrays = (getattr(self, name)[chosen] for name in ("weights", "activations", "before", "after", "psum_in"))
         return TileBatch(self.spec, *arrays)
+
+    def digests(self) -> list[bytes]:
+        """What tells the tiles' weights and partial sums apart."""
+        arrays = self.before, self.after, self.psum_in
+        return [hashlib.blake2b(b"".join(v[k].tobytes() for v in arrays)).digest() for k in range(len(self.weights))]
 
     def cells(self, part: Part) -> Index:
         """Cells of a part of the array, row by row: row * cols + column."""

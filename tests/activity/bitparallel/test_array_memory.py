@@ -1,0 +1,61 @@
+"""What weights did is remembered from tile to tile: a matter of speed alone."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+
+from wattloop.activity.bitparallel.array import ArrayEngine
+from wattloop.activity.bitparallel.backend import BitparallelBackend
+from wattloop.activity.bitparallel.engine import Engine
+from wattloop.activity.tiles import TileRun, measure_tiles
+from wattloop.gates.netlist import Netlist
+from wattloop.gates.spec import ArraySpec
+
+SPEC = ArraySpec(6, 5)
+
+
+def tiles(seed: int, count: int) -> list[TileRun]:
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(-128, 128, (4, 5))
+    return [TileRun(weights, rng.integers(0, 256, (4, 3)), before=weights if k else None) for k in range(count)]
+
+
+def test_tiles_that_find_their_weights_known_count_the_same(mac_netlist: Netlist) -> None:
+    backend, runs = BitparallelBackend(), tiles(1, 3)
+    first = measure_tiles(backend, mac_netlist, SPEC, runs)
+    again = measure_tiles(backend, mac_netlist, SPEC, runs)
+    backend.forget_weights()
+    afresh = measure_tiles(backend, mac_netlist, SPEC, runs)
+    for other in (again, afresh):
+        np.testing.assert_array_equal(first.toggles, other.toggles)
+        np.testing.assert_array_equal(first.high, other.high)
+
+
+def test_the_same_weights_are_simulated_once(mac_netlist: Netlist) -> None:
+    engine = Engine(mac_netlist)
+    array = ArrayEngine(engine, engine)
+    array.measure(SPEC, tiles(1, 5), "used")
+    assert len(array.known) == 2  # loaded after nothing, and after themselves
+    array.measure(SPEC, tiles(1, 5), "used")
+    assert len(array.known) == 2
+    array.measure(SPEC, tiles(2, 5), "used")
+    array.measure(SPEC, tiles(1, 5), "idle")
+    assert len(array.known) == 6
+
+
+def test_the_oldest_weights_are_forgotten(mac_netlist: Netlist) -> None:
+    engine = Engine(mac_netlist)
+    array = ArrayEngine(engine, engine)
+    array.measure(SPEC, tiles(1, 1), "used")
+    [oldest] = array.known
+    array.remember({bytes([k % 256, k // 256]): {} for k in range(1024)})
+    assert len(array.known) == 1024
+    assert oldest not in array.known
+
+
+def test_a_used_backend_travels_without_what_it_knows(mac_netlist: Netlist) -> None:
+    backend = BitparallelBackend("bitparallel", None, 1)
+    measure_tiles(backend, mac_netlist, SPEC, tiles(3, 1))
+    assert pickle.loads(pickle.dumps(backend)) == backend
