@@ -164,6 +164,10 @@ class Store:
             lock.release()
         return place
 
+    def holds(self, kind: str, key: str) -> bool:
+        """Whether an entry is there (it may still turn out to be damaged)."""
+        return (self.root / kind / key).is_dir()
+
     def load(self, kind: str, key: str, build: Callable[[Path], None], read: Callable[[Path], Value]) -> Value:
         """What `read` makes of the entry's folder; an entry that it cannot read is thrown away and built anew, once.
 

@@ -78,6 +78,7 @@ class IntegerLayer:
         geometry: shape.
         weight: int8, shape (out_channels, reduction), columns in im2col order (channel, row, column of the kernel).
         activation_signed: inputs are int8 instead of uint8.
+        activation_bits: bits that the inputs need.
     """
 
     name: str
@@ -85,6 +86,7 @@ class IntegerLayer:
     geometry: ConvGeometry
     weight: Int8
     activation_signed: bool = False
+    activation_bits: int = 8
 
     def __post_init__(self) -> None:
         want = (self.geometry.out_channels, self.geometry.reduction)

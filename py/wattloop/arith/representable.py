@@ -13,7 +13,7 @@ from wattloop.gates.spec import MacSpec
 
 Int8 = npt.NDArray[np.int8]
 Int64 = npt.NDArray[np.int64]
-_LAYER_BITS = 8
+_WEIGHT_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,14 @@ def fitted(trace: LayerTrace, spec: MacSpec) -> Fitted:
             f"layer {layer.name}: its inputs are int8, but the MAC takes unsigned activations;"
             " set activation_signed = true"
         )
-    coarse = _rounded(layer.weight, _LAYER_BITS - spec.weight_bits)
+    coarse = _rounded(layer.weight, _WEIGHT_BITS - spec.weight_bits)
     weight = nearest(coarse, spec)
     halved = spec.activation_signed and not layer.activation_signed
-    inputs = _rounded(trace.inputs, _LAYER_BITS - spec.activation_bits + halved).clip(*spec.activation_range)
-    whole = replace(layer, weight=weight, activation_signed=spec.activation_signed)
+    inputs = _rounded(trace.inputs, max(0, layer.activation_bits - spec.activation_bits) + halved).clip(
+        *spec.activation_range
+    )
+    bits = min(spec.activation_bits, layer.activation_bits)
+    whole = replace(layer, weight=weight, activation_signed=spec.activation_signed, activation_bits=bits)
     narrow = inputs.astype(np.int8) if spec.activation_signed else inputs.astype(np.uint8)
     return Fitted(LayerTrace(whole, narrow), float((weight != coarse).mean()))
 

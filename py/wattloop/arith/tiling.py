@@ -123,10 +123,10 @@ def check_overflow(layer: IntegerLayer, spec: ArraySpec, psum_offset: int = 0) -
             f"layer {layer.name}: its inputs are {have}, but the MAC takes {want} activations; "
             f"set activation_signed = {str(layer.activation_signed).lower()}"
         )
-    if mac.activation_bits < 8:
+    if mac.activation_bits < layer.activation_bits:
         raise OverflowRangeError(
-            f"layer {layer.name}: its inputs have 8 bits, but the MAC takes {mac.activation_bits}; "
-            "set activation_bits = 8"
+            f"layer {layer.name}: its inputs have {layer.activation_bits} bits, but the MAC takes"
+            f" {mac.activation_bits}; set activation_bits = {layer.activation_bits}"
         )
     least, greatest = psum_bounds(layer, spec)
     low, high = mac.psum_range

@@ -17,6 +17,7 @@ from wattloop.cli import (
     demo,
     doctor,
     estimate,
+    explore,
     power,
     render,
     report,
@@ -39,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = (
-    *(demo, render, synth, train, statistics, characterize, estimate, verdict, compress, report),
+    *(demo, render, synth, train, statistics, characterize, estimate, verdict, explore, compress, report),
     *(power, saif, doctor),
 )
 for _module in _COMMANDS:

@@ -11,7 +11,7 @@ from wattloop.flow.settings import HardwareSettings
 from wattloop.gates.equivalence import prove as prove_equal
 from wattloop.gates.libraries import resolve
 from wattloop.gates.netlist import Netlist
-from wattloop.gates.synthesis import Synthesis, run_synthesis
+from wattloop.gates.synthesis import Synthesis, is_synthesized, run_synthesis
 from wattloop.runs import Run
 from wattloop.store import Store
 
@@ -59,6 +59,12 @@ def build_hardware(settings: HardwareSettings, *, store: Store | None = None, pr
         library = resolve(settings.library)
     with progress.step("synthesising the MAC cell (Yosys compiles itself once, most of a minute)"):
         return Hardware(settings, run_synthesis(settings.array.mac, library, clock_ps=settings.clock_ps, store=store))
+
+
+def is_built(settings: HardwareSettings, store: Store) -> bool:
+    """Whether `build_hardware` would find the cell in the cache."""
+    library = resolve(settings.library)
+    return is_synthesized(settings.array.mac, library, clock_ps=settings.clock_ps, store=store)
 
 
 def prove_hardware(hardware: Hardware, *, store: Store | None = None, progress: Progress = SILENT) -> str:

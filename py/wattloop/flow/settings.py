@@ -13,6 +13,7 @@ from wattloop.activity.backend import backend_names
 from wattloop.arith.kinds import KINDS
 from wattloop.compression.config import CompressConfig
 from wattloop.errors import ConfigError
+from wattloop.flow.explore_settings import ExploreSettings
 from wattloop.gates.spec import ArraySpec
 from wattloop.nn.config import TrainConfig
 from wattloop.parallel import Workers
@@ -228,6 +229,7 @@ class Settings:
         training: how it is trained.
         characterize: how the energy of each weight value is measured.
         estimate: which real tiles are simulated.
+        explore: which cells are compared, and on what.
         compress: how the network is compressed.
         parallel: where the work is done.
     """
@@ -237,6 +239,7 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     characterize: CharacterizeSettings = field(default_factory=CharacterizeSettings)
     estimate: EstimateSettings = field(default_factory=EstimateSettings)
+    explore: ExploreSettings = field(default_factory=ExploreSettings)
     compress: CompressConfig = field(default_factory=CompressConfig)
     parallel: ParallelSettings = field(default_factory=ParallelSettings)
 
@@ -249,6 +252,7 @@ class Settings:
             "qat": self.training.qat.seed,
             "characterize": self.characterize.seed,
             "estimate": self.estimate.seed,
+            "explore": self.explore.seed,
             "compress": self.compress.seed,
         }
 
@@ -264,7 +268,7 @@ def load(path: Path | None = None, overrides: Mapping[str, str] | None = None) -
 
 def seeded(seed: int | None) -> dict[str, str]:
     """Overrides that set every seed."""
-    sections = ("network", "training.pretrain", "training.qat", "characterize", "estimate", "compress")
+    sections = ("network", "training.pretrain", "training.qat", "characterize", "estimate", "explore", "compress")
     return {} if seed is None else {f"{section}.seed": str(seed) for section in sections}
 
 

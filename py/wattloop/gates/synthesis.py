@@ -104,6 +104,11 @@ def run_synthesis(spec: MacSpec, library: Library, *, clock_ps: float = 200.0, s
     return synthesis
 
 
+def is_synthesized(spec: MacSpec, library: Library, *, clock_ps: float, store: Store) -> bool:
+    """Whether `synthesize` would find the cell in the cache."""
+    return store.holds("netlist", _Job(spec, library, clock_ps).key())
+
+
 def choose(candidates: tuple[Candidate, ...], clock_ps: float) -> Candidate:
     """The smallest candidate that meets the clock; the fastest where none does."""
     meeting = [candidate for candidate in candidates if candidate.delay_ps <= clock_ps]

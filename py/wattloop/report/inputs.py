@@ -12,6 +12,7 @@ import polars as pl
 
 from wattloop.arith.statistics import LayerStatistics
 from wattloop.errors import StorageError
+from wattloop.power.exploration import Exploration
 from wattloop.power.verdict import LayerVerdict, load_verdict
 
 T = TypeVar("T")
@@ -86,6 +87,7 @@ class StoredRun:
         tables: characterisation tables, by name.
         verdict: tables against exact simulation, layer by layer; empty without any.
         transitions: what `wattloop statistics` found; None without.
+        exploration: cells side by side; None without them.
     """
 
     folder: Path
@@ -96,6 +98,7 @@ class StoredRun:
     tables: tuple[Table, ...]
     verdict: tuple[LayerVerdict, ...] = ()
     transitions: Transitions | None = None
+    exploration: Exploration | None = None
 
 
 def read_run(folder: Path) -> StoredRun:
@@ -111,12 +114,13 @@ def read_run(folder: Path) -> StoredRun:
     estimate = _frame(folder / "estimate.parquet") if (folder / "estimate.parquet").is_file() else None
     verdict = tuple(load_verdict(folder / "verdict.parquet")) if (folder / "verdict.parquet").is_file() else ()
     transitions = _transitions(folder) if (folder / "grouping.parquet").is_file() else None
-    if not (compression or estimate is not None or tables or verdict or transitions):
-        wanted = "compression/, estimate.parquet, tables/*.parquet, verdict.parquet, grouping.parquet"
+    exploration = Exploration.load(folder / "exploration") if (folder / "exploration").is_dir() else None
+    if not (compression or exploration or estimate is not None or tables or verdict or transitions):
+        wanted = "compression/, estimate.parquet, exploration/, tables/*.parquet, verdict.parquet, grouping.parquet"
         raise StorageError(f"{folder} holds none of {wanted}: nothing to report on")
     provenance = _read(folder / "provenance.json", _json_mapping, dict[str, Any]())
     settings = _read(folder / "config.toml", Path.read_text, "")
-    return StoredRun(folder, provenance, settings, compression, estimate, tables, verdict, transitions)
+    return StoredRun(folder, provenance, settings, compression, estimate, tables, verdict, transitions, exploration)
 
 
 def _compression(folder: Path) -> Compression:

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from wattloop.report import energy_plots, estimates, statistics, tables, tradeoff_plot, verdict, weight_plots
+from wattloop.power.exploration import Exploration
+from wattloop.report import (
+    energy_plots,
+    estimates,
+    exploration,
+    statistics,
+    tables,
+    tradeoff_plot,
+    verdict,
+    weight_plots,
+)
 from wattloop.report.inputs import Compression, StoredRun, Transitions, read_run
 from wattloop.report.plotting import save_png
 from wattloop.report.units import ACCOUNTINGS, percent
@@ -67,12 +77,23 @@ def _sections(run: StoredRun, plots: Path) -> Iterator[str]:
         yield tables.markdown(verdict.by_layer(run.verdict))
         yield verdict.CONVENTIONS
         yield _picture(verdict.errors_of_layers(run.verdict), plots, "errors_of_layers", "Error of each layer by model")
+    if run.exploration is not None:
+        yield from _exploration(run.exploration, plots)
     for accounting, curves in curves_of(run.tables).items():
         figure = energy_plots.energy_by_value(curves, accounting)
         yield "## Energy by weight value"
         yield _picture(figure, plots, f"energy_by_value_{accounting}", "Energy of a MAC cycle by weight value")
         yield f"Accounting `{accounting}`: {ACCOUNTINGS.get(accounting, 'as named by its origin')}."
     yield from _provenance(run)
+
+
+def _exploration(found: Exploration, plots: Path) -> Iterator[str]:
+    for title, table in exploration.tables(found).items():
+        yield f"## {title}"
+        yield tables.markdown(table)
+    yield exploration.ACCOUNTINGS
+    picture = exploration.pareto_plot(found)
+    yield _picture(picture, plots, "pareto", "Datapath energy against area and critical path, with Pareto fronts")
 
 
 def _compression(compression: Compression, plots: Path) -> Iterator[str]:

@@ -1,0 +1,24 @@
+"""Checks of settings, whose complaints name the field and what is legal."""
+
+from __future__ import annotations
+
+from wattloop.errors import ConfigError
+
+
+def require(ok: bool, name: str, value: object, legal: str) -> None:
+    """Refuse a value.
+
+    Raises:
+        ConfigError: not `ok`.
+    """
+    if not ok:
+        raise ConfigError(f"{name} = {value!r} is illegal; legal: {legal}")
+
+
+def require_seed(seed: int) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        ConfigError: it is negative or too large.
+    """
+    require(0 <= seed < 1 << 32, "seed", seed, f"0 to {(1 << 32) - 1}")
