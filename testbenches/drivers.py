@@ -108,8 +108,11 @@ class TileDriver:
         dut.start_i.value = 0
         start_clock(dut)
 
-    async def load(self, weights: Int64, activations: Int64, psum_in: int = 0) -> None:
-        """Fill the memories with tiles: weights (tiles, rows, cols), activations (tiles, rows, pixels)."""
+    async def load(self, weights: Int64, activations: Int64, psum_in: npt.ArrayLike = 0) -> None:
+        """Fill the memories with tiles: weights (tiles, rows, cols), activations (tiles, rows, pixels).
+
+        `psum_in` is one value, or (cols,), or (tiles, cols) where the array preloads it.
+        """
         spec, mac = self.spec, self.spec.mac
         words = np.zeros((self.tiles, spec.rows, spec.cols), dtype=np.int64)
         words[: weights.shape[0], : weights.shape[1], : weights.shape[2]] = weights
@@ -120,10 +123,15 @@ class TileDriver:
         write_memory("activations.hex", to_bits(words, mac.activation_bits))
         self.dut.tiles_i.value = tiles
         self.dut.pixels_i.value = pixels
-        self.dut.p_i.value = to_integer(np.broadcast_to(psum_in, spec.cols), mac.psum_bits)
+        if spec.psum_preload:
+            words = np.zeros((self.tiles, spec.cols), dtype=np.int64)
+            words[:tiles] = psum_in
+            write_memory("offsets.hex", to_bits(words, mac.psum_bits))
+        else:
+            self.dut.p_i.value = to_integer(np.broadcast_to(psum_in, spec.cols), mac.psum_bits)
         await pulse(self.dut, "load_i")
 
-    async def run(self, weights: Int64, activations: Int64, psum_in: int = 0) -> Int64:
+    async def run(self, weights: Int64, activations: Int64, psum_in: npt.ArrayLike = 0) -> Int64:
         """Run tiles back to back and return their results, shape (tiles, pixels, cols_used)."""
         await self.load(weights, activations, psum_in)
         tiles, _, pixels = activations.shape

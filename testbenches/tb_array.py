@@ -13,6 +13,7 @@ from wattloop.gates.spec import ArraySpec
 
 SIGNALS = ("w_i", "w_en_i", "w_q", "a_i", "a_q", "p_i", "p_q")
 PSUM_IN = -77
+NOT_TAKEN = 0x55
 
 
 def cells(dut: HierarchyObject, spec: ArraySpec) -> list[tuple[int, int, HierarchyObject]]:
@@ -21,11 +22,14 @@ def cells(dut: HierarchyObject, spec: ArraySpec) -> list[tuple[int, int, Hierarc
 
 
 def golden(spec: ArraySpec) -> PeStreams:
-    """Two random tiles back to back."""
+    """Two random tiles back to back; where offsets are preloaded, each has its own, after 0 from the reset."""
     rng = np.random.default_rng(11)
     least, most = spec.mac.activation_range
     weights = rng.choice(spec.mac.weight_values, (2, spec.rows, spec.cols))
     activations = rng.integers(least, most + 1, (2, spec.rows, spec.pixels))
+    if spec.psum_preload:
+        offsets = rng.integers(*spec.mac.psum_range, (2, spec.cols))
+        return run_tiles(weights, activations, spec, psum_in=offsets, initial_psum_in=0)
     return run_tiles(weights, activations, spec, psum_in=PSUM_IN)
 
 
@@ -35,7 +39,12 @@ def drive(dut: HierarchyObject, spec: ArraySpec, streams: PeStreams, cycle: int)
     dut.w_i.value = to_integer(mac.weight_code(streams.w_i[cycle, 0]), mac.weight_code_bits)
     dut.w_en_i.value = to_integer(streams.w_en_i[cycle, :, 0], 1)
     dut.a_i.value = to_integer(streams.a_i[cycle, :, 0], mac.activation_bits)
-    dut.p_i.value = to_integer(streams.p_i[cycle, 0], mac.psum_bits)
+    entering = streams.p_i[cycle, 0]
+    if spec.psum_preload:
+        taken = cycle > 0 and (cycle - 1) % streams.tile_cycles == 0
+        dut.p_en_i.value = int(taken)
+        entering = streams.p_i[cycle + 1, 0] if taken else np.full(spec.cols, NOT_TAKEN)
+    dut.p_i.value = to_integer(entering, mac.psum_bits)
 
 
 def sampled(dut: HierarchyObject, spec: ArraySpec, name: str) -> Int64:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cocotb
 import numpy as np
+import numpy.typing as npt
 from cocotb.handle import HierarchyObject
 from cocotb.triggers import ClockCycles, FallingEdge
 
@@ -29,11 +30,13 @@ def random_tiles(spec: ArraySpec, shape: tuple[int, int, int, int], seed: int) -
     return weights, rng.integers(least, most + 1, (tiles, rows, pixels))
 
 
-async def check(driver: TileDriver, weights: Int64, activations: Int64, psum_in: int = 0) -> None:
+async def check(driver: TileDriver, weights: Int64, activations: Int64, psum_in: npt.ArrayLike = 0) -> None:
     """Run tiles and compare with the golden array and with integer matrix products."""
     got = await driver.run(weights, activations, psum_in)
     golden = run_tiles(weights, activations, driver.spec, psum_in=psum_in).outputs
-    plain = wrap(activations.transpose(0, 2, 1) @ weights + psum_in, driver.spec.mac.psum_bits)
+    tiles, _, cols_used = weights.shape
+    offsets = np.broadcast_to(psum_in, (tiles, driver.spec.cols))[:, None, :cols_used]
+    plain = wrap(activations.transpose(0, 2, 1) @ weights + offsets, driver.spec.mac.psum_bits)
     np.testing.assert_array_equal(got, golden)
     np.testing.assert_array_equal(got, plain)
 
@@ -52,6 +55,16 @@ async def partial_sum_offset_enters_row_0(dut: HierarchyObject) -> None:
     tile = random_tiles(spec, (1, spec.rows, spec.cols, spec.pixels), seed=2)
     for offset in (-4097, spec.mac.psum_range[0], spec.mac.psum_range[1]):
         await check(driver, *tile, psum_in=offset)
+
+
+@cocotb.test()
+async def every_tile_and_column_has_its_offset(dut: HierarchyObject) -> None:
+    """Offsets over the whole range, another one in each column, and in each tile where the array preloads them."""
+    driver, spec, tiles = await prepared(dut)
+    least, most = spec.mac.psum_range
+    shape = (tiles, spec.cols) if spec.psum_preload else (spec.cols,)
+    offsets = np.random.default_rng(10).integers(least, most + 1, shape)
+    await check(driver, *random_tiles(spec, (tiles, spec.rows, spec.cols, spec.pixels), seed=11), offsets)
 
 
 @cocotb.test()

@@ -212,3 +212,46 @@ def test_offset_out_of_range_is_refused() -> None:
 def test_initial_weights_that_do_not_fit_are_refused() -> None:
     with pytest.raises(StimulusError, match="initial weights"):
         run_tile([[1]], [[1]], ArraySpec(rows=1, cols=1), initial_weights=np.zeros((1, 2), dtype=int))
+
+
+@given(run=runs(), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_preloaded_offsets_are_each_tiles_own(run: tuple[ArraySpec, np.ndarray, np.ndarray, int], seed: int) -> None:
+    spec, weights, activations, before = run
+    array = replace(spec, psum_preload=True)
+    least, most = spec.mac.psum_range
+    offsets = np.random.default_rng(seed).integers(least, most + 1, (len(weights), spec.cols))
+    streams = run_tiles(weights, activations, array, psum_in=offsets, initial_psum_in=before)
+    plain = activations.transpose(0, 2, 1) @ weights + offsets[:, None, : weights.shape[2]]
+    np.testing.assert_array_equal(streams.outputs, wrap(plain, spec.mac.psum_bits))
+    # A tile's offset enters row 0 from its second cycle to the first one of the next tile.
+    entering = streams.p_i[:, 0]
+    assert (entering[:2] == before).all()
+    for tile, offset in enumerate(offsets):
+        first = 2 + tile * streams.tile_cycles
+        assert (entering[first : first + streams.tile_cycles] == offset).all()
+
+
+@given(run=runs())
+@settings(max_examples=30, deadline=None)
+def test_one_offset_for_all_is_the_same_preloaded_or_not(run: tuple[ArraySpec, np.ndarray, np.ndarray, int]) -> None:
+    spec, weights, activations, offset = run
+    preloaded = run_tiles(weights, activations, replace(spec, psum_preload=True), psum_in=offset)
+    wired = run_tiles(weights, activations, spec, psum_in=offset)
+    for name in ("w_i", "w_en_i", "w_q", "a_i", "a_q", "p_i", "p_q", "outputs"):
+        np.testing.assert_array_equal(getattr(preloaded, name), getattr(wired, name))
+
+
+def test_an_offset_that_no_register_holds_is_refused() -> None:
+    weights, activations = np.zeros((2, 1, 1), int), np.zeros((2, 1, 1), int)
+    wired, preloaded = ArraySpec(1, 2, 1), ArraySpec(1, 2, 1, psum_preload=True)
+    with pytest.raises(StimulusError, match="need a register: set psum_preload = true"):
+        run_tiles(weights, activations, wired, psum_in=[[1, 2], [3, 4]])
+    with pytest.raises(StimulusError, match="set psum_preload = true"):
+        run_tiles(weights, activations, wired, initial_psum_in=0)
+    with pytest.raises(StimulusError, match=r"psum_in of shape \(3, 2\) does not fit 2 tiles, 2 columns"):
+        run_tiles(weights, activations, preloaded, psum_in=np.zeros((3, 2), int))
+    with pytest.raises(StimulusError, match=r"psum_in holds 0..2097152; the spec allows"):
+        run_tiles(weights, activations, preloaded, psum_in=[[0, 0], [0, 1 << 21]])
+    with pytest.raises(StimulusError, match="initial_psum_in holds"):
+        run_tiles(weights, activations, preloaded, initial_psum_in=-(1 << 21) - 1)

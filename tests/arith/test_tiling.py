@@ -1,5 +1,7 @@
 """Tiles put together again give the convolution; the overflow bound is exact."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from wattloop.arith.statistics import psum_streams
 from wattloop.arith.tiling import check_overflow, psum_bounds, tile_at, tile_count, tile_grid
 from wattloop.errors import ModelError, OverflowRangeError
 from wattloop.gates.spec import ArraySpec, MacSpec
+from wattloop.gates.templates import templates
 
 sizes = st.integers(1, 7)
 
@@ -97,3 +100,21 @@ def test_a_layer_that_does_not_suit_the_mac_is_refused(mac: MacSpec, message: st
     layer = IntegerLayer("first", "conv", ConvGeometry(1, 1, 1, 1), np.array([[100]], np.int8))
     with pytest.raises(OverflowRangeError, match=f"layer first.*{message}"):
         check_overflow(layer, ArraySpec(mac=mac))
+
+
+@pytest.mark.parametrize("template", ["array", "split", "booth", "sign_magnitude", "shift", "array_4bit"])
+@pytest.mark.parametrize("rows", [1, 3, 64])
+def test_an_offset_may_go_as_far_as_the_weights_that_the_cell_holds_leave_room(template: str, rows: int) -> None:
+    """All weights at the least or greatest one: the offset one step further is refused, for each cell's own range."""
+    cell = replace(templates()[template], activation_bits=8, psum_bits=22)
+    spec = ArraySpec(rows=rows, mac=cell, psum_preload=True)
+    geometry = ConvGeometry(rows, 1, 1, 1, (1, 1))
+    for weight in cell.weight_range:
+        layer = IntegerLayer("worst", "conv", geometry, np.full((1, rows), weight, np.int8))
+        reach = rows * weight * cell.activation_range[1]
+        least, most = cell.psum_range
+        furthest = least - reach if reach < 0 else most - reach
+        assert psum_bounds(layer, spec) == (min(reach, 0), max(reach, 0))
+        check_overflow(layer, spec, psum_offset=furthest)
+        with pytest.raises(OverflowRangeError, match="use fewer rows, more psum_bits or another offset"):
+            check_overflow(layer, spec, psum_offset=furthest + (1 if reach > 0 else -1))

@@ -26,7 +26,11 @@ CELLS = [
     MacSpec(multiplier="shift", weight_bits=2, activation_bits=2, psum_bits=4, bypass_zero_weight=True),
     MacSpec(multiplier="shift", weight_bits=5, activation_signed=True, reset="sync"),
 ]
-ARRAYS = [ArraySpec(rows=3, cols=2, pixels=5, mac=cell) for cell in CELLS] + [ArraySpec(rows=1, cols=1, pixels=1)]
+ARRAYS = [ArraySpec(rows=3, cols=2, pixels=5, mac=cell) for cell in CELLS] + [
+    ArraySpec(rows=1, cols=1, pixels=1),
+    ArraySpec(rows=2, cols=3, pixels=4, psum_preload=True),
+    ArraySpec(rows=2, cols=2, pixels=1, mac=MacSpec(reset="sync"), psum_preload=True),
+]
 
 
 def verilator_complaints(sources: list[Path], top: str) -> list[str]:

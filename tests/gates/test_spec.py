@@ -46,6 +46,9 @@ def test_illegal_array_is_refused(name: str, value: Any) -> None:
 
 
 def test_array_of_something_else_is_refused() -> None:
+    with pytest.raises(SpecError, match="psum_preload = 1 is illegal; legal: False, True"):
+        ArraySpec(psum_preload=1)  # type: ignore[arg-type]
+    assert ArraySpec(psum_preload=True).module_name == "array_64x64_pp_mac_w8a8p22_array"
     with pytest.raises(SpecError, match="mac = None is illegal; legal: a MacSpec"):
         ArraySpec(mac=None)  # type: ignore[arg-type]
 

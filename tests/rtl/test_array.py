@@ -12,6 +12,10 @@ from wattloop.gates.templates import templates
 SPECS = {
     **{name: ArraySpec(rows=3, cols=2, pixels=3, mac=cell) for name, cell in templates().items() if name != "array"},
     "array, async reset": ArraySpec(rows=4, cols=3, pixels=5),
+    "array, preload": ArraySpec(rows=3, cols=4, pixels=2, psum_preload=True),
+    "sign and magnitude, preload, sync reset": ArraySpec(
+        rows=2, cols=3, pixels=4, mac=MacSpec(multiplier="sign_magnitude", reset="sync"), psum_preload=True
+    ),
     "booth, sync reset": ArraySpec(
         rows=3, cols=4, pixels=4, mac=MacSpec(multiplier="booth", activation_signed=True, reset="sync")
     ),

@@ -173,15 +173,35 @@ def _activation_streams(activations: Int64, cols: int, tile_cycles: int) -> Int6
     return a
 
 
-def _psum_streams(w_q: Int64, a_i: Int64, psum_in: Int64, bits: int) -> Int64:
-    """p of shape (cycles + 1, rows + 1, cols): [:, r] enters row r, [:, r + 1] is its register."""
+def _psum_streams(w_q: Int64, a_i: Int64, entering: Int64, bits: int) -> Int64:
+    """p of shape (cycles + 1, rows + 1, cols): [:, r] enters row r (`entering` row 0), [:, r + 1] is its register."""
     cycles, rows, cols = w_q.shape
     p = np.empty((cycles + 1, rows + 1, cols), dtype=np.int64)
-    p[:, 0] = psum_in
+    p[:, 0] = entering
     for row in range(rows):
-        p[0, row + 1] = psum_in
+        p[0, row + 1] = entering[0]
         p[1:, row + 1] = wrap(p[:-1, row] + w_q[:, row] * a_i[:, row], bits)
     return p
+
+
+def _entering_psums(
+    psum_in: npt.ArrayLike, before: npt.ArrayLike | None, spec: ArraySpec, tiles: int, tile_cycles: int
+) -> Int64:
+    """What enters row 0 in each cycle, shape (tiles * tile_cycles + 2, cols)."""
+    given, mac = np.asarray(psum_in), spec.mac
+    if not spec.psum_preload and (given.ndim > 1 or before is not None):
+        raise StimulusError("offsets of single tiles, or one from before, need a register: set psum_preload = true")
+    try:
+        offsets = np.broadcast_to(given, (tiles, spec.cols))
+        older = offsets[0] if before is None else np.broadcast_to(before, (spec.cols,))
+    except ValueError as error:
+        raise StimulusError(
+            f"psum_in of shape {given.shape} does not fit {tiles} tiles, {spec.cols} columns"
+        ) from error
+    offsets = _checked("psum_in", offsets, 2, mac.psum_range)
+    older = _checked("initial_psum_in", older, 1, mac.psum_range)
+    # The register takes a tile's offset at the end of its first cycle, which comes after the idle one.
+    return np.concatenate([np.tile(older, (2, 1)), np.repeat(offsets, tile_cycles, axis=0)])
 
 
 def run_tiles(
@@ -191,18 +211,22 @@ def run_tiles(
     *,
     psum_in: npt.ArrayLike = 0,
     initial_weights: npt.ArrayLike | None = None,
+    initial_psum_in: npt.ArrayLike | None = None,
 ) -> PeStreams:
     """Run tiles back to back, without a gap, on an array that idled before (paper section 3.2).
 
-    In the idle cycle activations are 0 and the partial sums `psum_in` everywhere; a tile smaller than the array leaves
+    In the idle cycle activations are 0 and the partial sums the offset everywhere; a tile smaller than the array leaves
     the remaining rows and columns at weight 0 and activation 0.
 
     Args:
         weights: shape (tiles, rows_used, cols_used).
         activations: shape (tiles, rows_used, pixels); any number of pixels.
         spec: the array.
-        psum_in: enters row 0 in every cycle: one value, or one for each of the array's columns, shape (cols,).
+        psum_in: enters row 0 in every cycle: one value, or one for each of the array's columns, shape (cols,); with
+            `spec.psum_preload` also one for each tile, shape (tiles, cols), loaded in the tile's first cycle.
         initial_weights: shape (rows_used, cols_used), what the array holds before the first tile; 0 by default.
+        initial_psum_in: what the offset registers hold before the first tile, shape () or (cols,); the first tile's
+            offset by default. Needs `spec.psum_preload`.
 
     Returns:
         the streams, `outputs` of shape (tiles, pixels, cols_used).
@@ -215,10 +239,10 @@ def run_tiles(
     before = np.zeros((1, 1), dtype=np.int64) if initial_weights is None else initial_weights
     old = _weights("initial_weights", before, 2, spec.mac)
     _require_fit(w, a, old, spec)
-    psum = _checked("psum_in", np.broadcast_to(psum_in, (spec.cols,)), 1, spec.mac.psum_range)
     tiles, pixels, cols_used = w.shape[0], a.shape[2], w.shape[2]
 
     tile_cycles = spec.cycles_of(pixels)
+    psum = _entering_psums(psum_in, initial_psum_in, spec, tiles, tile_cycles)
     whole = _padded(w, (tiles, spec.rows, spec.cols))
     w_i, w_en_i, w_q = _weight_streams(whole, _padded(old, (spec.rows, spec.cols)), tile_cycles)
     a_bus = _activation_streams(_padded(a, (tiles, spec.rows, pixels)), spec.cols, tile_cycles)

@@ -164,6 +164,11 @@ class ArrayNumbers:
         return address_bits(self.weight_words)
 
     @property
+    def tile_address_bits(self) -> int:
+        """Address width of the memory of offsets."""
+        return address_bits(self.tiles)
+
+    @property
     def pixel_address_bits(self) -> int:
         """Address width of the activation and of the result memory."""
         return address_bits(self.pixel_words)

@@ -167,6 +167,8 @@ class ArraySpec:
         cols: output channels of a tile.
         pixels: output pixels streamed through a loaded tile (the paper: 64).
         mac: the cell.
+        psum_preload: a register a column holds the offset that enters row 0; it is loaded from `p_i` while `p_en_i`, in
+            the first cycle of a tile's load. Otherwise `p_i` itself enters row 0 in every cycle.
 
     Raises:
         SpecError: a value is illegal; the message names the legal ones.
@@ -176,17 +178,19 @@ class ArraySpec:
     cols: int = 64
     pixels: int = 64
     mac: MacSpec = field(default_factory=MacSpec)
+    psum_preload: bool = False
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols", "pixels"):
             _require_integer(self, name, 1, 1024)
         if not isinstance(self.mac, MacSpec):
             raise SpecError(f"mac = {self.mac!r} is illegal; legal: a MacSpec")
+        _require_choice(self, "psum_preload", (False, True))
 
     @property
     def module_name(self) -> str:
         """Stable Verilog module name, e.g. `array_64x64_mac_w8a8p22_array`."""
-        return f"array_{self.rows}x{self.cols}_{self.mac.module_name}"
+        return f"array_{self.rows}x{self.cols}{'_pp' * self.psum_preload}_{self.mac.module_name}"
 
     @property
     def tile_cycles(self) -> int:
