@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wattloop.cli import output, verify_convention, verify_netlist, verify_power
+from wattloop.cli import output, verify_array, verify_convention, verify_netlist, verify_power
 from wattloop.cli.options import Config, Json, Set, overrides
 from wattloop.cli.progress import ConsoleProgress
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Check what wattloop promises against independent simulators.")
 
 
+app.command("array")(verify_array.command)
 app.command("power")(verify_power.command)
 app.command("netlist")(verify_netlist.command)
 app.command("convention")(verify_convention.command)
