@@ -14,6 +14,7 @@ from wattloop.arith.statistics import LayerStatistics, collect
 from wattloop.errors import AnnotationError, ConfigError
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec, MacSpec
+from wattloop.parallel import SERIAL, Workers, processes, threads
 from wattloop.power import characterize as module
 from wattloop.power.characterize import characterize
 from wattloop.power.effort import Effort
@@ -44,6 +45,20 @@ def test_icarus_verilator_and_a_plain_evaluation_give_one_table(
     assert (icarus.provenance["backend"], verilator.provenance["backend"]) == ("icarus", "verilator")
     assert icarus.provenance["annotated"] == f"{len(mac_netlist.nets) - 1} of {len(mac_netlist.nets) - 1} nets"
     assert icarus.toggles[:, mac_netlist.aliases["p_i[0]"]].all()  # every weight has transitions
+
+
+def test_whoever_works_the_table_is_the_same(mac_netlist: Netlist, statistics: LayerStatistics) -> None:
+    def table(workers: Workers) -> EnergyTable:
+        by = backend("bitparallel-timed")
+        return characterize(mac_netlist, MacSpec(), statistics, backend=by, effort=Effort(64, 4), workers=workers)
+
+    alone = table(SERIAL)
+    with threads(2) as some, processes(2) as others:
+        for workers in (some, others):
+            shared = table(workers)
+            assert_same(alone, shared)
+            assert shared.toggles.tobytes() == alone.toggles.tobytes()
+            assert shared.provenance == alone.provenance
 
 
 def test_provenance_names_all_that_the_table_depends_on(mac_netlist: Netlist, statistics: LayerStatistics) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
 from wattloop.activity.backend import backend
 from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
@@ -14,7 +17,7 @@ from wattloop.arith.tiling import tile_count
 from wattloop.errors import OverflowRangeError
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec
-from wattloop.parallel import processes, threads
+from wattloop.parallel import Workers, dask, processes, threads
 from wattloop.power import survey as module
 from wattloop.power.sequential import StopRule
 from wattloop.power.survey import Survey, Surveyed, TracedNetwork
@@ -85,10 +88,19 @@ def test_images_are_traced_a_few_at_a_time_and_it_does_not_show(
             np.testing.assert_allclose(a.values, b.values, rtol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["threads", "processes"])
+@contextmanager
+def local_dask() -> Iterator[Workers]:
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1") as cluster,
+        dask(cluster.scheduler_address) as workers,
+    ):
+        yield workers
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes", "dask"])
 def test_whoever_works_the_bits_are_the_same(kind: str, traces: list[LayerTrace], meter: TileMeter) -> None:
     network, rule = TracedNetwork.of(traces), StopRule(0.02)
-    with threads(2) if kind == "threads" else processes(2) as workers:
+    with {"threads": partial(threads, 2), "processes": partial(processes, 2), "dask": local_dask}[kind]() as workers:
         shared = replace(meter, workers=workers)
         assert same_bits(Survey(network, meter).fixed(6, 1, 0.95), Survey(network, shared).fixed(6, 1, 0.95))
         assert same_bits(Survey(network, meter).precise(rule, 1), Survey(network, shared).precise(rule, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,15 @@ import numpy as np
 from wattloop.arith.kinds import SavedModel, load_statistics
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.representable import fitted
-from wattloop.errors import ModelError
+from wattloop.errors import ModelError, StorageError
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
-from wattloop.flow.settings import Settings
+from wattloop.flow.settings import Settings, load
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, trained_network
 from wattloop.power.energy_table import EnergyTable, TableDifference, compare
+from wattloop.power.freshness import require_fresh
 from wattloop.runs import Run
 from wattloop.store import Store
 
@@ -77,16 +78,16 @@ def characterize_flow(
     """
     if statistics is None:
         check_inputs(settings, progress)
-    simulator = Simulator.of(settings, store=store, progress=progress)
-    run.facts |= simulator.cell.facts
-    if statistics is None:
-        trained = trained_network(settings, store=store, progress=progress)
-        ((table, observed),) = _tables(simulator, _traces(settings, trained, [_layer(settings, trained)]), run)
-    else:
-        observed = load_statistics(statistics)
-        table = simulator.characterized(observed)
-        _keep(run, table, observed.layer)
-        observed.save(run.folder / "statistics" / f"{observed.layer}.npz")
+    with Simulator.working(settings, store=store, progress=progress) as simulator:
+        run.facts |= simulator.cell.facts
+        if statistics is None:
+            trained = trained_network(settings, store=store, progress=progress)
+            ((table, observed),) = _tables(simulator, _traces(settings, trained, [_layer(settings, trained)]), run)
+        else:
+            observed = load_statistics(statistics)
+            table = simulator.characterized(observed)
+            _keep(run, table, observed.layer)
+            observed.save(run.folder / "statistics" / f"{observed.layer}.npz")
     run.facts |= {"annotated": table.provenance["annotated"], "statistics": observed.key}
     report(run, progress)
     return _summary(table, compare(table, EnergyTable.load(against)) if against is not None else None)
@@ -104,12 +105,45 @@ def characterize_network(
         progress: told of every step.
     """
     check_inputs(settings, progress)
-    simulator = Simulator.of(settings, store=store, progress=progress)
-    run.facts |= simulator.cell.facts
-    trained = trained_network(settings, store=store, progress=progress)
-    found = _tables(simulator, _traces(settings, trained, list(trained.network.layers)), run)
+    with Simulator.working(settings, store=store, progress=progress) as simulator:
+        run.facts |= simulator.cell.facts
+        trained = trained_network(settings, store=store, progress=progress)
+        found = _tables(simulator, _traces(settings, trained, list(trained.network.layers)), run)
     report(run, progress)
     return tuple(_summary(table, None) for table, _ in found)
+
+
+def check_tables(
+    settings: Settings, folder: Path, *, store: Store | None = None, progress: Progress = SILENT
+) -> tuple[str, ...]:
+    """Names of the layers whose tables in a run folder hold for the network and the hardware of the settings.
+
+    Statistics are collected anew, as that run collected them, from the network as it is now.
+
+    Args:
+        settings: network and hardware at hand.
+        folder: of a run of `wattloop characterize`.
+        store: cache.
+        progress: told of every step.
+
+    Raises:
+        StaleTableError: some do not; names them and what changed.
+        StorageError: no tables are there.
+    """
+    tables = {path.stem: EnergyTable.load(path) for path in sorted((folder / "tables").glob("*.parquet"))}
+    if not tables:
+        raise StorageError(f"{folder} holds no tables/*.parquet: give a folder of `wattloop characterize`")
+    settings = replace(settings, characterize=load(folder / "config.toml").characterize)
+    simulator = Simulator.of(settings, store=store, progress=progress)
+    trained = trained_network(settings, store=store, progress=progress)
+    models = {
+        trace.layer.name: model
+        for scope in simulator.kind.scopes(_traces(settings, trained, list(tables)))
+        for model in [simulator.statistics(scope)]
+        for trace in scope
+    }
+    require_fresh(tables, models, simulator.cell.netlist)
+    return tuple(tables)
 
 
 def _traces(settings: Settings, trained: Trained, layers: list[str]) -> list[LayerTrace]:

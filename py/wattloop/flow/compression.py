@@ -37,14 +37,14 @@ def compress_flow(
         progress: told of every step and decision.
     """
     check_inputs(settings, progress)
-    simulator = Simulator.of(settings, store=store, progress=progress)
-    run.facts |= simulator.cell.facts | {"simulator": simulator.backend.name}
-    trained = trained_network(settings, store=store, progress=progress)
-    run.facts["network key"] = trained.key
-    with resumption(progress_folder(settings, trained, simulator)) as folder:
-        result = _compress(settings, trained, simulator, progress, folder)
-        result.save(run.folder / COMPRESSION)
-        report(run, progress)
+    with Simulator.working(settings, store=store, progress=progress) as simulator:
+        run.facts |= simulator.cell.facts | {"simulator": simulator.backend.name}
+        trained = trained_network(settings, store=store, progress=progress)
+        run.facts["network key"] = trained.key
+        with resumption(progress_folder(settings, trained, simulator)) as folder:
+            result = _compress(settings, trained, simulator, progress, folder)
+            result.save(run.folder / COMPRESSION)
+            report(run, progress)
     return result
 
 

@@ -43,8 +43,7 @@ def estimate_flow(settings: Settings, run: Run, *, store: Store | None = None, p
     check_inputs(settings, progress)
     chosen = settings.estimate
     settings = replace(settings, characterize=replace(settings.characterize, simulator=chosen.simulator))
-    with settings.parallel.start() as workers:
-        simulator = Simulator.of(settings, store=store, progress=progress, workers=workers)
+    with Simulator.working(settings, store=store, progress=progress) as simulator:
         run.facts |= simulator.cell.facts
         trained = trained_network(settings, store=store, progress=progress)
         trace = tracer(trained.network, trained.dataset.test.images[: chosen.images], settings.hardware.array.mac)
@@ -54,7 +53,11 @@ def estimate_flow(settings: Settings, run: Run, *, store: Store | None = None, p
         oracle = simulator.tables(profiled)
         for name, table in oracle.tables.items():
             table.save(run.folder / "tables" / f"{name}.parquet")
-        run.facts |= {"network key": trained.key, "simulator": simulator.backend.name, "workers": workers.name}
+        run.facts |= {
+            "network key": trained.key,
+            "simulator": simulator.backend.name,
+            "workers": simulator.workers.name,
+        }
     report(run, progress)
     return estimate
 

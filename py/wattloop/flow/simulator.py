@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +75,20 @@ class Simulator:
     ) -> Simulator:
         """The simulator of the settings."""
         return cls(settings.hardware, settings.characterize, settings.estimate, store or Store(), progress, workers)
+
+    @classmethod
+    @contextmanager
+    def working(
+        cls, settings: Settings, *, store: Store | None = None, progress: Progress = SILENT
+    ) -> Iterator[Simulator]:
+        """The simulator of the settings with the workers that `settings.parallel` names, while the context lasts.
+
+        Raises:
+            ConfigError: Dask is not installed.
+            WorkerError: no scheduler answers.
+        """
+        with settings.parallel.start() as workers:
+            yield cls.of(settings, store=store, progress=progress, workers=workers)
 
     @cached_property
     def cell(self) -> Hardware:

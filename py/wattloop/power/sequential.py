@@ -27,8 +27,8 @@ _PILOT = 6  # members of each stratum
 _PILOT_IN_ALL = 60  # of all strata, at least
 _AIM = 0.93  # of the precision asked for
 _LEAST_GROWTH = 1.15  # of the sample in a round
-_PRIOR = 20.0  # degrees of freedom of the spread that strata have in common
-_PILOT_RISK = 0.05  # share of the risk that a look at the pilot may take, and all looks after the second
+_PRIOR = 60.0  # degrees of freedom of the spread that strata have in common
+_PILOT_RISK = 0.1  # share of the risk that a look at the pilot may take, and all looks after the second
 _LISTED = 1 << 17  # populations up to this size are shuffled whole
 
 
