@@ -7,6 +7,7 @@ at 1 adds what a net is while nothing moves, times the cycles.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -157,14 +158,27 @@ class _Measurement:
         first = {key: k for k, key in reversed(list(enumerate(keys))) if key not in known}
         found = {key: known[key] for key in keys if key in known}
         if first:
-            counts = self._of_weights(batch.subset(np.array(list(first.values()))))
-            for k, key in enumerate(first):
-                found[key] = {name: values[k] for name, values in counts.items()}
-            self.array.remember({key: found[key] for key in first})
+            order, counts = self._of_kinds(np.array(list(first.values())))
+            for k, at in enumerate(order):
+                found[keys[at]] = {name: values[k] for name, values in counts.items()}
+            self.array.remember({keys[at]: found[keys[at]] for at in order})
         return {name: np.stack([found[key][name] for key in keys]) for name in self._names}
 
-    def _of_weights(self, batch: TileBatch) -> Counts:
-        spec, cells = batch.spec, batch.cells(self.part)
+    def _of_kinds(self, tiles: Index) -> tuple[list[int], Counts]:
+        """What the weights of some tiles do, and in which order these are."""
+        bare = self.batch.bare(self.part)[tiles]
+        order: list[int] = []
+        parts: list[Counts] = []
+        for chosen, kinds in ((tiles[~bare], _one_by_one), (tiles[bare], _alike_idle)):
+            if len(chosen):
+                batch = self.batch.subset(chosen)
+                order += chosen.tolist()
+                sums = [_times(self._of_weights(batch, cells), number) for cells, number in kinds(batch, self.part)]
+                parts.append(functools.reduce(_added, sums))
+        return order, {name: np.concatenate([part[name] for part in parts]) for name in self._names}
+
+    def _of_weights(self, batch: TileBatch, cells: Index) -> Counts:
+        spec = batch.spec
         bus, rested = self.array.bus, self.array.settled.counts(streams.resting(batch, cells))
         loaded = self.array.engine.counts(streams.loading(batch, cells), self.array.loading)
         taken = rested if self.array.engine is self.array.settled else self._taken(batch, cells)
@@ -219,6 +233,27 @@ class _Measurement:
             return (row < batch.rows_used and col < batch.cols_used) == (self.part == "used")
 
         return [(row, col, pixel) for row, col, pixel in moves if col >= 0 and mine(row, col)]
+
+
+def _one_by_one(batch: TileBatch, part: Part) -> Iterator[tuple[Index, int]]:
+    """All cells of the part."""
+    yield batch.cells(part), 1
+
+
+def _alike_idle(batch: TileBatch, part: Part) -> Iterator[tuple[Index, int]]:
+    """Idle cells that hold 0 before and after, and how many see what each of them sees.
+
+    Those beside the used ones see their enable alone. Those under them see the bus move as well; in their first row it
+    falls to 0 when they are enabled, in the others before.
+    """
+    rows, cols = batch.spec.rows, batch.spec.cols
+    under = np.arange(batch.cols_used)
+    if batch.rows_used < rows:
+        yield batch.rows_used * cols + under, 1
+    if batch.rows_used + 1 < rows:
+        yield (batch.rows_used + 1) * cols + under, rows - batch.rows_used - 1
+    if batch.cols_used < cols:
+        yield np.array([batch.cols_used]), rows * (cols - batch.cols_used)
 
 
 def _changed(batch: TileBatch, cells: Index) -> Index:

@@ -99,6 +99,14 @@ class TileBatch:
         arrays = (getattr(self, name)[chosen] for name in ("weights", "activations", "before", "after", "psum_in"))
         return TileBatch(self.spec, *arrays)
 
+    def bare(self, part: Part) -> npt.NDArray[np.bool_]:
+        """Which tiles leave cells idle that hold 0 before and after, all under the same partial sum, shape (tiles,)."""
+        same = (self.psum_in == self.psum_in[:, :1]).all(1)
+        if part == "used":
+            return np.zeros_like(same)
+        outside = self.before.reshape(len(self.before), -1)[:, self.cells(part)]
+        return np.asarray(same & (outside == self.zero).all(1))
+
     def digests(self) -> list[bytes]:
         """What tells the tiles' weights and partial sums apart."""
         arrays = self.before, self.after, self.psum_in
