@@ -53,6 +53,10 @@ class OverflowRangeError(WattloopError):
     """Weights and activations at hand could overflow the partial-sum width."""
 
 
+class StaleTableError(WattloopError):
+    """Energy tables rest on another network, netlist or library than the one at hand: names the layers."""
+
+
 class ModelError(WattloopError):
     """A network holds a layer that cannot be quantised or mapped: names the layer."""
 

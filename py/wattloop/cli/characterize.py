@@ -36,6 +36,10 @@ def command(
         typer.Option("--precision", help="Sample until every weight is known so well, e.g. 1%.", show_default=False),
     ] = None,
     every_layer: Annotated[bool, typer.Option("--all", help="Every layer of the network, not one.")] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", help="Only tell whether this run's tables still hold.", show_default=False),
+    ] = None,
     out: Out = Path("runs/characterize"),
     as_json: Json = False,
 ) -> None:
@@ -44,9 +48,9 @@ def command(
     Without --statistics a small network is trained and its second convolution profiled.
 
     Examples: wattloop characterize --simulator icarus --pairs 2000 --against runs/characterize/tables/conv2.parquet;
-    wattloop characterize --all --precision 1%
+    wattloop characterize --all --precision 1%; wattloop characterize --check runs/characterize
     """
-    from wattloop.flow.characterization import characterize_flow, characterize_network
+    from wattloop.flow.characterization import characterize_flow, characterize_network, check_tables
     from wattloop.flow.settings import load
     from wattloop.runs import run_folder
 
@@ -60,6 +64,10 @@ def command(
         hardware__array__mac__multiplier=multiplier,
     )
     settings = load(config, named | overrides(assignments))
+    if check is not None:
+        fresh = check_tables(settings, check, progress=ConsoleProgress())
+        output.print_json({"fresh": fresh}) if as_json else typer.echo(f"fresh: {', '.join(fresh)}")
+        return
     if every_layer and (statistics is not None or against is not None):
         raise ConfigError("--all takes the layers of the network: leave --statistics and --against away")
     with run_folder(out, command="characterize", settings=settings, seeds=settings.seeds) as run:

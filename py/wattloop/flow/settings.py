@@ -119,7 +119,7 @@ class CharacterizeSettings:
     images: int = 8
     tiles: int | None = None
     statistics: str = "activity"
-    pairs: int = 2000
+    pairs: int = 4096
     batches: int = 8
     precision: float | None = None
     quantile: float = 1.0

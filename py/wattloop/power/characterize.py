@@ -44,6 +44,7 @@ def characterize(  # noqa: PLR0913 - each is an independent choice of the user
     use: LayerUse | None = None,
     clock_ps: float = 200.0,
     load: str = "typical",
+    model: EnergyModel | None = None,
     workers: Workers = SERIAL,
     progress: Progress | None = None,
 ) -> EnergyTable:
@@ -63,6 +64,7 @@ def characterize(  # noqa: PLR0913 - each is an independent choice of the user
             equally frequent, and cells as moving all the time.
         clock_ps: clock period.
         load: capacitance convention.
+        model: the netlist's energy model, if it is at hand already; then clock and convention are its own.
         workers: who does the work.
         progress: called with (done, total) weights of a round, perhaps from another thread.
 
@@ -73,7 +75,7 @@ def characterize(  # noqa: PLR0913 - each is an independent choice of the user
     weights = np.array(mac.weight_values, dtype=np.int64)
     shares = statistics.shares
     tally = Tally(len(weights), shares, effort.batches, len(netlist.nets))
-    model = EnergyModel(netlist, clock_ps, load)
+    model = model or EnergyModel(netlist, clock_ps, load)
     sampler = _Sampler(netlist, mac, statistics, backend, effort, workers)
     rest = backend.measure(netlist, at_rest(mac))
     pending, prices = np.arange(len(weights)), dict[str, Float]()

@@ -28,7 +28,8 @@ class Effort:
     """How much is sampled.
 
     Attributes:
-        pairs: transitions a weight, rounded up to a multiple of `batches` in every class of rows.
+        pairs: transitions a weight, rounded up to a multiple of `batches` in every class of rows; the default fills the
+            64 lanes that the native engine gives a batch of one class of eight.
         batches: independent parts of the pairs, whose spread gives the standard error; at least 2.
         precision: pairs are doubled until the relative standard error of a weight's energy is not above this, nor that
             of the energy of the layers at hand above a quarter of it; None samples `pairs` and no more.
@@ -40,7 +41,7 @@ class Effort:
         ConfigError: fewer than 2 batches or 1 pair, or a precision or quantile that cannot be.
     """
 
-    pairs: int = 2000
+    pairs: int = 4096
     batches: int = 8
     precision: float | None = None
     quantile: float = 1.0

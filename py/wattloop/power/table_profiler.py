@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from wattloop.activity.backend import ActivityBackend
 from wattloop.arith.kinds import KINDS, Sampling, SavedModel, Scope, StatisticsKind
@@ -14,6 +15,7 @@ from wattloop.gates.spec import ArraySpec
 from wattloop.parallel import SERIAL, Workers
 from wattloop.power.characterize import characterize
 from wattloop.power.effort import Effort
+from wattloop.power.energy import EnergyModel
 from wattloop.power.energy_table import EnergyTable
 from wattloop.power.layer_use import LayerUse
 from wattloop.power.table_oracle import TableOracle
@@ -83,8 +85,11 @@ class TableProfiler:
             backend=self.backend,
             effort=self.effort,
             use=use,
-            clock_ps=self.clock_ps,
-            load=self.load,
+            model=self._model,
             workers=self.workers,
             progress=self.progress,
         )
+
+    @cached_property
+    def _model(self) -> EnergyModel:
+        return EnergyModel(self.netlist, self.clock_ps, self.load)
