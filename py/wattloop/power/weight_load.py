@@ -8,9 +8,10 @@ on the weight before it. Both follow from the netlist alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from wattloop.errors import StorageError
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec, MacSpec
 
+Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Int8 = npt.NDArray[np.int8]
@@ -154,33 +156,42 @@ def loading(layer: IntegerLayer, weights: Int8, spec: ArraySpec) -> Loading:
     """
     values = np.array(spec.mac.weight_values, np.int64)
     again = math.ceil(layer.geometry.pixels / spec.pixels) - 1
-    changes, bus = np.zeros(len(values) ** 2), np.zeros(spec.mac.weight_code_bits)
-    tiles = list(_weight_tiles(layer, weights, spec))
-    for (before, _), (tile, used) in zip([tiles[-1], *tiles[:-1]], tiles, strict=True):
-        for old, times in ((before, 1), (tile, again)):
-            index = [np.searchsorted(values, part[used]) for part in (old, tile)]
-            changes += times * np.bincount((index[0] * len(values) + index[1]).ravel(), minlength=len(changes))
-            bus += times * _bus_bits(old, tile, used, spec.mac)
-    return Loading(changes, bus)
+    tiles, used = _weight_tiles(layer, weights, spec)
+    index = np.searchsorted(values, tiles)
+    before = np.roll(index, 1, axis=0)  # the first tile of an image follows the last one of another
+    changes = np.bincount((before * len(values) + index)[used], minlength=len(values) ** 2).astype(np.float64)
+    kept = np.bincount(index[used], minlength=len(values))
+    changes[np.arange(len(values)) * (len(values) + 1)] += again * kept
+    code = spec.mac.weight_code(tiles).astype(np.int32)
+    from_last, from_own = np.roll(code, 1, axis=0)[:, -1:], code[:, -1:]
+    toggled = ((1, code[:, :1] ^ from_last), (again, code[:, :1] ^ from_own), (again + 1, code[:, 1:] ^ code[:, :-1]))
+    cells = used.sum(axis=1)  # that see each column's bus
+    bus = sum(times * _by_bit(bits, cells, spec.mac) for times, bits in toggled)
+    return Loading(changes, np.asarray(bus, np.float64))
 
 
-def _bus_bits(before: Int64, tile: Int64, used: tuple[slice, slice], mac: MacSpec) -> Float:
-    """Toggles of each bit of the columns' buses, each counted for every used cell of the column."""
-    passing = mac.weight_code(np.concatenate([before[-1:], tile])[:, used[1]])
-    toggled = (passing[1:] ^ passing[:-1])[:, :, None] >> np.arange(mac.weight_code_bits) & 1
-    return np.asarray(toggled.sum(axis=(0, 1)) * used[0].stop, np.float64)
+def _by_bit(toggled: npt.NDArray[np.integer], cells: Int64, mac: MacSpec) -> Int64:
+    """Toggles of each bit of the columns' buses (tiles, rows, cols), each counted for every cell that it passes."""
+    return np.array([((toggled >> bit & 1).sum(axis=1) * cells).sum() for bit in range(mac.weight_code_bits)])
 
 
-def _weight_tiles(layer: IntegerLayer, weights: Int8, spec: ArraySpec) -> Iterator[tuple[Int64, tuple[slice, slice]]]:
-    """Weights of each tile on the whole array, and the part that it uses, in the order in which they are loaded."""
+def _weight_tiles(layer: IntegerLayer, weights: Int8, spec: ArraySpec) -> tuple[Int64, Bool]:
+    """Weights of each tile on the whole array, and the cells that it uses, in the order in which they are loaded.
+
+    Returns:
+        both of shape (tiles, rows, cols).
+    """
     geometry = layer.geometry
     outputs = geometry.out_channels // geometry.groups
-    for group in range(geometry.groups):
-        mine = weights[group * outputs : (group + 1) * outputs].T.astype(np.int64)
-        for row in range(0, geometry.reduction, spec.rows):
-            for col in range(0, outputs, spec.cols):
-                part = mine[row : row + spec.rows, col : col + spec.cols]
-                whole = np.zeros((spec.rows, spec.cols), np.int64)
-                used = slice(0, part.shape[0]), slice(0, part.shape[1])
-                whole[used] = part
-                yield whole, used
+    blocks = (geometry.groups, math.ceil(geometry.reduction / spec.rows), math.ceil(outputs / spec.cols))
+    whole = np.zeros((geometry.groups, blocks[1] * spec.rows, blocks[2] * spec.cols), np.int64)
+    used = np.zeros(whole.shape, np.bool_)
+    mine = slice(None), slice(geometry.reduction), slice(outputs)
+    whole[mine] = weights.reshape(geometry.groups, outputs, geometry.reduction).transpose(0, 2, 1)
+    used[mine] = True
+
+    def cut(cells: npt.NDArray[np.generic]) -> Any:
+        parts = cells.reshape(geometry.groups, blocks[1], spec.rows, blocks[2], spec.cols)
+        return parts.transpose(0, 1, 3, 2, 4).reshape(-1, spec.rows, spec.cols)
+
+    return cut(whole), cut(used)
