@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -59,3 +60,14 @@ def test_a_used_backend_travels_without_what_it_knows(mac_netlist: Netlist) -> N
     backend = BitparallelBackend("bitparallel", None, 1)
     measure_tiles(backend, mac_netlist, SPEC, tiles(3, 1))
     assert pickle.loads(pickle.dumps(backend)) == backend
+
+
+def test_threads_that_share_a_backend_count_the_same(mac_netlist: Netlist) -> None:
+    backend = BitparallelBackend(threads=1)
+    work = [tiles(seed % 3, 1 + seed % 2) for seed in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda part: measure_tiles(backend, mac_netlist, SPEC, part), work))
+    for part, found in zip(work, together, strict=True):
+        alone = measure_tiles(BitparallelBackend(threads=1), mac_netlist, SPEC, part)
+        np.testing.assert_array_equal(found.toggles, alone.toggles)
+        np.testing.assert_array_equal(found.high, alone.high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec
 
 _REMEMBERED = 8
+_CHANGING = threading.Lock()
 # What the registry's names mean.
 _TIMING = {"bitparallel": None, "bitparallel-timed": Timing()}
 
@@ -49,14 +51,16 @@ class BitparallelBackend:
         return self._array(netlist).engine
 
     def _array(self, netlist: Netlist) -> ArrayEngine:
-        array = self._engines.pop(netlist.digest, None)
-        if array is None:
-            engine = Engine(netlist, self.timing, self.threads)
-            array = ArrayEngine(engine, engine if self.timing is None else Engine(netlist, threads=self.threads))
-        self._engines[netlist.digest] = array
-        while len(self._engines) > _REMEMBERED:
-            self._engines.popitem(last=False)
-        return array
+        digest = netlist.digest
+        with _CHANGING:  # threads may share a backend
+            if digest not in self._engines:
+                engine = Engine(netlist, self.timing, self.threads)
+                settled = engine if self.timing is None else Engine(netlist, threads=self.threads)
+                self._engines[digest] = ArrayEngine(engine, settled)
+            self._engines.move_to_end(digest)
+            while len(self._engines) > _REMEMBERED:
+                self._engines.popitem(last=False)
+            return self._engines[digest]
 
     def measure(
         self, netlist: Netlist, stimulus: Stimulus, *, progress: Callable[[int, int], None] | None = None
