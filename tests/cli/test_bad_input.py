@@ -216,3 +216,8 @@ def test_a_cache_that_cannot_be_written(command: str, refused: Refused, tmp_path
     assert "cannot write" in line
     assert "WATTLOOP_CACHE" in line
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_ways_to_choose_tiles_or_workers_that_exclude_each_other(refused: Refused) -> None:
+    assert "give one of them" in refused("estimate", "--tiles", "all", "--precision", "1%")
+    assert "give one of them" in refused("estimate", "--workers", "2", "--dask", "tcp://127.0.0.1:1")

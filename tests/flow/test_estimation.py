@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import numpy as np
 import pytest
 
 from wattloop.arith.layer import ConvGeometry, IntegerLayer
-from wattloop.errors import StorageError
+from wattloop.errors import ConfigError, StorageError
 from wattloop.flow.estimation import ESTIMATE, estimate_flow
-from wattloop.flow.settings import ParallelSettings, Settings
+from wattloop.flow.settings import ParallelSettings, Settings, load
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import trained_network
 from wattloop.power.energy_table import EnergyTable
@@ -125,6 +126,23 @@ def test_all_tiles_are_exact_and_a_precise_sample_agrees_with_them(settings: Set
         assert abs(precise.dynamic_fj(kind) - exact.dynamic_fj(kind)) <= precise.half_widths_fj[kind] * 1.000001
     assert precise.layers[0].simulated < exact.layers[0].simulated
     assert precise.layers[0].idle == EnergyBreakdown()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("estimate.tiles", "some", "estimate.tiles: 'some' is illegal"),
+        ("estimate.tiles", "0", "estimate.tiles: tiles = 0 is illegal; legal: 1 or more, or"),
+        ("estimate.precision", "1.5", "estimate.precision: precision = 1.5 is illegal"),
+        ("estimate.confidence", "95", "estimate.confidence: confidence = 95.0 is illegal"),
+        ("estimate.simulator", "spice", "estimate.simulator: simulator = 'spice' is illegal; legal: bitparallel"),
+        ("parallel.workers", "cloud", "parallel.workers: 'cloud' is illegal; legal: serial, threads, processes, dask"),
+        ("parallel.workers", "dask", "parallel.dask: dask = None is illegal; legal: tcp://HOST:PORT"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused_by_their_names(key: str, value: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(complaint)):
+        load(None, {key: value})
 
 
 def test_whoever_works_the_file_is_the_same(run: Path, settings: Settings, tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -114,6 +117,39 @@ def test_an_interrupt_cancels_what_has_not_begun(tmp_path: Path) -> None:
         list(workers.map(work.slow, interrupted()))
     assert time.monotonic() - started < 0.9
     assert len(list(tmp_path.glob("begun-*"))) <= 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_worker_processes_do_not_outlive_the_one_that_they_work_for(number: signal.Signals, tmp_path: Path) -> None:
+    program = subprocess.Popen(
+        [sys.executable, work.__file__, str(tmp_path)], stderr=subprocess.PIPE, start_new_session=True, text=True
+    )
+    until(lambda: len(pids(tmp_path)) == 2)
+    # An interrupt at the terminal reaches the whole group.
+    os.killpg(program.pid, number) if number == signal.SIGINT else program.send_signal(number)
+    _, complaint = program.communicate(timeout=20)
+    assert program.returncode == -number
+    assert "Process SpawnProcess" not in complaint  # the workers have nothing to say about it
+    until(lambda: not any(alive(pid) for pid in pids(tmp_path)))
+
+
+def pids(folder: Path) -> set[int]:
+    """Processes that have begun a unit."""
+    return {int(text) for path in folder.glob("begun-*") if (text := path.read_text())}
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_any_executor_serves_and_stays_open(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 from wattloop.errors import SpecError
-from wattloop.parallel import cores
+from wattloop.parallel import cores, processes
 
 
 class FussyError(Exception):
@@ -59,6 +60,16 @@ def fussy(index: int) -> int:
 
 
 def slow(folder: str, index: int) -> int:
-    (Path(folder) / f"begun-{index}").touch()
+    (Path(folder) / f"begun-{index}").write_text(str(os.getpid()))
     time.sleep(0.3)
     return index
+
+
+def main(folder: str) -> None:
+    """A program that divides work among processes until it is interrupted."""
+    with processes(2) as pool:
+        list(pool.map(slow, ((folder, index) for index in range(1000))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
