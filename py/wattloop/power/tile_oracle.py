@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -119,10 +120,14 @@ class TileOracle:
         """
         trace = self._with_weights(layer, weights, mapping)
         strata = sample_tiles(trace, self.spec, self.tiles, self.seed)
-        meter = TileMeter(
+        batches = self._batches(trace, strata, self._meter, mapping.psum_offset)
+        return simulate(self._meter, strata, batches, progress)
+
+    @cached_property
+    def _meter(self) -> TileMeter:
+        return TileMeter(
             self.netlist, self.spec, self.backend, self.clock_ps, self.load, self.idle, workers=self.workers
         )
-        return simulate(meter, strata, self._batches(trace, strata, meter, mapping.psum_offset), progress)
 
     def _batches(self, trace: LayerTrace, strata: Sequence[Stratum], meter: TileMeter, psum_in: int) -> Iterator[Batch]:
         for number, stratum in enumerate(strata):
