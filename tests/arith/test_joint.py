@@ -123,6 +123,15 @@ def test_samples_are_members_each_as_likely_as_it_occurred(trace: LayerTrace) ->
         assert abs(drawn[transition] - mean) < 6 * np.sqrt(mean)
 
 
+@pytest.mark.parametrize("name", ["independent", "activity"])
+def test_several_generators_give_what_each_gives_alone(name: str, trace: LayerTrace) -> None:
+    model = KINDS[name].collect((trace,), ArraySpec(), Sampling(tiles=4))
+    together = model.sample_rows(9, [np.random.default_rng(seed) for seed in range(3)])
+    alone = [model.sample(9, np.random.default_rng(seed)) for seed in range(3)]
+    for k, part in enumerate(together):
+        np.testing.assert_array_equal(part, np.stack([pairs[k] for pairs in alone]))
+
+
 def test_sampling_a_class_without_members_is_one_clear_error(trace: LayerTrace) -> None:
     statistics = collect_joint(trace, ArraySpec(), by_position(trace, ArraySpec()), members=1)
     empty = int(np.flatnonzero(np.diff(statistics.starts) == 0)[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,14 +79,19 @@ class JointStatistics:
         Raises:
             StimulusError: nothing of this class was collected.
         """
+        activation_from, activation_to, psum_from, psum_to = self.sample_rows(count, [rng], row_class)
+        return activation_from[0], activation_to[0], psum_from[0], psum_to[0]
+
+    def sample_rows(self, count: int, rngs: Sequence[np.random.Generator], row_class: int = 0) -> Pairs:
+        """What `sample` gives for each of several generators, each of shape (generators, count)."""
         first, last = int(self.starts[row_class]), int(self.starts[row_class + 1])
         if first == last:
             raise StimulusError(
                 f"layer {self.layer} has no transitions of row class {row_class} to sample from: collect more tiles"
             )
-        drawn = rng.integers(first, last, count)
+        drawn = np.stack([rng.integers(first, last, count) for rng in rngs])
         activation, psum = self.activations[drawn].astype(np.int64), self.psums[drawn].astype(np.int64)
-        return activation[:, 0], activation[:, 1], psum[:, 0], psum[:, 1]
+        return activation[..., 0], activation[..., 1], psum[..., 0], psum[..., 1]
 
     def save(self, path: Path) -> None:
         """Write an .npz file, whole or not at all.

@@ -117,6 +117,11 @@ class LayerStatistics:
         psum = self.members[cell, member].astype(np.int64)
         return self._activation(activation >> 8), self._activation(activation & 255), psum[:, 0], psum[:, 1]
 
+    def sample_rows(self, count: int, rngs: Sequence[np.random.Generator], row_class: int = 0) -> Pairs:
+        """What `sample` gives for each of several generators, each of shape (generators, count)."""
+        a_from, a_to, p_from, p_to = zip(*(self.sample(count, rng, row_class) for rng in rngs), strict=True)
+        return np.stack(a_from), np.stack(a_to), np.stack(p_from), np.stack(p_to)
+
     def _activation(self, pattern: Int64) -> Int64:
         return pattern - ((pattern & 128) << 1) if self.activation_signed else pattern
 

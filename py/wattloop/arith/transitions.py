@@ -6,6 +6,7 @@ whatever their weight; a model with a single class is the paper's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -41,3 +42,6 @@ class TransitionModel(Protocol):
 
     def sample(self, count: int, rng: np.random.Generator, row_class: int = 0) -> Pairs:
         """Independent pairs (a_from, a_to, p_from, p_to) on the rows of a class, each of shape (count,)."""
+
+    def sample_rows(self, count: int, rngs: Sequence[np.random.Generator], row_class: int = 0) -> Pairs:
+        """What `sample` gives for each of several generators, each of shape (generators, count)."""

@@ -145,14 +145,13 @@ def _measure(
 ) -> Activity:
     """Draw pairs of some weights on rows of a class, and count: groups are weights times batches."""
     netlist, mac, statistics, backend, effort = shared
-    layer, drawn = zlib.crc32(statistics.layer.encode()), []
-    for weight in weights.tolist():
-        # Layers must not share their random numbers, or the errors of a network's layers would not be independent.
-        key = [effort.seed, layer, weight + (1 << (mac.weight_bits - 1)), row_class, number]
-        pairs = statistics.sample(effort.batches * per_batch, np.random.default_rng(key), row_class)
-        drawn.append(np.stack(pairs).reshape(2, 2, effort.batches, per_batch))
-    ends = np.stack(drawn)  # (weights, signal, end, batches, per_batch)
-    activations, psums = np.moveaxis(ends, (1, 3), (0, 2)).reshape(2, -1, 2, per_batch)
+    layer, low = zlib.crc32(statistics.layer.encode()), -(1 << (mac.weight_bits - 1))
+    # Layers must not share their random numbers, or the errors of a network's layers would not be independent.
+    keys = [[effort.seed, layer, weight - low, row_class, number] for weight in weights.tolist()]
+    rngs = [np.random.default_rng(key) for key in keys]
+    pairs = statistics.sample_rows(effort.batches * per_batch, rngs, row_class)
+    a_from, a_to, p_from, p_to = (part.reshape(-1, per_batch) for part in pairs)
+    activations, psums = np.stack([a_from, a_to], axis=1), np.stack([p_from, p_to], axis=1)
     return backend.measure(netlist, mac_pairs(mac, np.repeat(weights, effort.batches), activations, psums))
 
 
