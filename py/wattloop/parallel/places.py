@@ -96,14 +96,19 @@ def dask(address: str, *, timeout_s: float = 20.0) -> Iterator[Workers]:
     except (OSError, ValueError) as error:
         raise WorkerError(f"no Dask scheduler answers at {address}: {error}") from error
     with client:
-        count = sum(client.nthreads().values())
+        count = sum(client.nthreads().values()) or 1
         # Not pure: a unit that is handed out again is to be run again.
         executor = client.get_executor(pure=False)
         name = f"Dask at {address}, {count} threads at the start"
-        # A cluster that grows with its work has to see some.
-        many = max(count, 16)
-        lost = (*LOST, KilledWorker)
-        yield Workers(name, lambda: executor, count=many, restarts=False, other_machines=True, lost=lost)
+        yield Workers(
+            name,
+            lambda: executor,
+            count=count,
+            ahead=64,  # a cluster that grows with its work has to see some
+            restarts=False,
+            other_machines=True,
+            lost=(*LOST, KilledWorker),
+        )
 
 
 def _closing(made: Workers) -> Iterator[Workers]:

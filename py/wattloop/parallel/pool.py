@@ -45,6 +45,7 @@ class Workers:
         start: Callable[[], Executor] | None = None,
         *,
         count: int = 1,
+        ahead: int = 4,
         remote: bool = True,
         restarts: bool = True,
         other_machines: bool = False,
@@ -56,6 +57,7 @@ class Workers:
             name: who, in words.
             start: makes the executor; None works here and now, in the caller's thread.
             count: how many units run at a time, about.
+            ahead: how many more are handed out, at least.
             remote: they run in other processes.
             restarts: a broken executor may be made anew.
             other_machines: their code is compared with ours.
@@ -66,7 +68,7 @@ class Workers:
         self.lost = 0
         self._start, self._executor = start, None if start is None else start()
         self._brought: Counter[str] = Counter()
-        self._count, self._window = count, 4 * count + 4
+        self._count, self._window = count, 4 * count + ahead
         self._remote, self._restarts, self._lost_types = remote, restarts, lost
         self._code = code_key() if other_machines else None
 

@@ -92,6 +92,8 @@ class _Kept:
 
     def add(self, sent: Mapping[str, bytes]) -> None:
         for key, raw in sent.items():
+            if key in self._values:
+                continue
             value = pickle.loads(raw)
             with self._lock:
                 self._values.setdefault(key, (value, len(raw)))
