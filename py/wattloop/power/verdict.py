@@ -143,7 +143,7 @@ def _network(rows: Sequence[LayerVerdict]) -> NetworkVerdict:
 
 @dataclass(frozen=True)
 class Claim:
-    """Whether a model of each layer beats one model of all, with the same pairs, groups and prices.
+    """Whether a model of each layer beats one model of all, with the same pairs and groups.
 
     Attributes:
         stage: which network.
