@@ -109,10 +109,17 @@ def test_logic_that_reads_a_gated_clock_is_refused() -> None:
         Engine(netlist(*CELLS[:4], reader)).circuit  # noqa: B018
 
 
-def test_energy_says_that_it_does_not_know_how_often_the_clock_ticks() -> None:
-    gated = netlist(*CELLS)
-    with pytest.raises(NetlistError, match=r"u_gate \(CLKGATETST_X1\) gates a clock"):
-        EnergyModel(gated).breakdown(Engine(gated).measure([stimulus()]))
+def test_energy_takes_the_ticks_of_the_gated_clock_from_its_enable() -> None:
+    gated, played = netlist(*CELLS), stimulus()
+    fj, duty = [], []
+    for test_enable in (0, 1):
+        held = replace(played, signals={**played.signals, "te": np.full(1, test_enable)})
+        activity = Engine(gated).measure([held])
+        fj.append(EnergyModel(gated).nets_fj(activity)[:, GATED])
+        duty.append(activity.high[:, ENABLE] / activity.transitions)
+    assert fj[1].min() > 0
+    np.testing.assert_allclose(fj[0], fj[1] * duty[0], rtol=1e-12)  # with the test pin high every tick passes
+    assert ((duty[0] > 0.2) & (duty[0] < 0.8)).all()
 
 
 def test_a_saif_file_leaves_the_gated_clock_out(tmp_path: Path) -> None:
