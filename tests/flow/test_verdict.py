@@ -25,7 +25,7 @@ LAYERS = ["conv2"]
 @pytest.fixture(scope="module")
 def made(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Verdict]:
     out = tmp_path_factory.mktemp("verdict") / "run"
-    chosen = replace(settings.characterize, precision=0.08, pairs=256, tiles=None)
+    chosen = replace(settings.characterize, precision=0.15, pairs=128, tiles=None)
     few = replace(settings, characterize=chosen, estimate=replace(settings.estimate, images=1, simulator="bitparallel"))
     with run_folder(out, command="verdict", settings=few, seeds=few.seeds) as run:
         found = verdict_flow(few, run, oneshot=(0.7, 16), layers=LAYERS)
@@ -46,7 +46,7 @@ def test_a_layers_own_joint_table_is_near_its_tiles(made: tuple[Path, Verdict]) 
     assert max(errors.values()) < 0.05
     for row in made[1].layers:
         if row.statistics == "activity":
-            assert row.rank > 0.9  # energies are known to 8 % only
+            assert row.rank > 0.85  # energies are known to 15 % only
 
 
 def test_stale_tables_tell_more_than_the_compressed_network_draws(made: tuple[Path, Verdict]) -> None:
