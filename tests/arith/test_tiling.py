@@ -11,7 +11,7 @@ from tests.arith.strategies import traces
 from wattloop.arith.im2col import convolve
 from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
 from wattloop.arith.statistics import psum_streams
-from wattloop.arith.tiling import check_overflow, psum_bounds, tile_at, tile_count, tile_grid
+from wattloop.arith.tiling import check_overflow, psum_bounds, tile_at, tile_count, tile_grid, tile_weights
 from wattloop.errors import ModelError, OverflowRangeError
 from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.gates.templates import templates
@@ -43,8 +43,9 @@ def test_tile_counts_follow_the_paper() -> None:
     layer = IntegerLayer("c", "conv", geometry, np.zeros((16, 144), np.int8))
     trace = LayerTrace(layer, np.zeros((2, 16, 32, 32), np.uint8))
     assert tile_grid(trace, ArraySpec()) == (2, 1, 3, 1, 16)
-    with pytest.raises(ModelError, match="tiles 0 to 95"):
-        tile_at(trace, ArraySpec(), 96)
+    for taken in (tile_at, tile_weights):
+        with pytest.raises(ModelError, match="tiles 0 to 95"):
+            taken(trace, ArraySpec(), 96)
 
 
 @settings(max_examples=60)

@@ -64,18 +64,34 @@ def tile_at(trace: LayerTrace, spec: ArraySpec, index: int) -> Tile:
     Raises:
         ModelError: no such tile.
     """
+    image, group, row_block, col_block, pixel_block = _place(trace, spec, index)
+    geometry = trace.layer.geometry
+    rows = _block(row_block, spec.rows, geometry.reduction)
+    pixels = _block(pixel_block, spec.pixels, geometry.pixels)
+    activations = patch(trace.inputs[image], geometry, group, rows, pixels)
+    weights = tile_weights(trace, spec, index)
+    return Tile(weights, activations, image, group, row_block, col_block, pixel_block)
+
+
+def tile_weights(trace: LayerTrace, spec: ArraySpec, index: int) -> Int8:
+    """Weights of tile number `index` alone, shape (rows_used, cols_used): its activations take longer to gather.
+
+    Raises:
+        ModelError: no such tile.
+    """
+    _, group, row_block, col_block, _ = _place(trace, spec, index)
+    geometry = trace.layer.geometry
+    channels = _group_channels(geometry)
+    rows, cols = _block(row_block, spec.rows, geometry.reduction), _block(col_block, spec.cols, channels)
+    return trace.layer.weight[group * channels + cols.start : group * channels + cols.stop, rows].T
+
+
+def _place(trace: LayerTrace, spec: ArraySpec, index: int) -> tuple[int, ...]:
+    """(image, group, row block, column block, pixel block) of a tile."""
     grid = tile_grid(trace, spec)
     if not 0 <= index < math.prod(grid):
         raise ModelError(f"layer {trace.layer.name} has tiles 0 to {math.prod(grid) - 1}, not {index}")
-    image, group, row_block, col_block, pixel_block = (int(i) for i in np.unravel_index(index, grid))
-    geometry = trace.layer.geometry
-    rows = _block(row_block, spec.rows, geometry.reduction)
-    cols = _block(col_block, spec.cols, _group_channels(geometry))
-    pixels = _block(pixel_block, spec.pixels, geometry.pixels)
-    first = group * _group_channels(geometry)
-    weights = trace.layer.weight[first + cols.start : first + cols.stop, rows].T
-    activations = patch(trace.inputs[image], geometry, group, rows, pixels)
-    return Tile(weights, activations, image, group, row_block, col_block, pixel_block)
+    return tuple(int(i) for i in np.unravel_index(index, grid))
 
 
 def _block(index: int, size: int, total: int) -> slice:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from wattloop.activity.tiles import TileRun
 from wattloop.arith.layer import IntegerLayer, LayerTrace
-from wattloop.arith.tiling import tile_at, tile_count
+from wattloop.arith.tiling import tile_at, tile_count, tile_weights
 from wattloop.gates.spec import ArraySpec
 from wattloop.power.energy_table import ORIGINS
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
@@ -86,8 +86,8 @@ def breakdown(measured: Sequence[TileEnergies], part: str = "") -> EnergyBreakdo
 def run_at(trace: LayerTrace, spec: ArraySpec, index: int, psum_in: int = 0) -> TileRun:
     """The pass through the array of tile `index`, after the tile before it; the first follows the last."""
     tile = tile_at(trace, spec, index)
-    before = tile_at(trace, spec, (index - 1) % tile_count(trace, spec))
-    return TileRun(tile.weights, tile.activations, before.weights, psum_in)
+    before = tile_weights(trace, spec, (index - 1) % tile_count(trace, spec))
+    return TileRun(tile.weights, tile.activations, before, psum_in)
 
 
 def total_fj(measured: Sequence[TileEnergies], accounting: str, confidence: float = 0.95) -> Interval:
