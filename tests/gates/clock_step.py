@@ -11,18 +11,18 @@ from wattloop.gates.spec import MacSpec
 
 
 def registers(spec: MacSpec) -> dict[str, int]:
-    return {"w_q": spec.weight_bits, "a_q": spec.activation_bits, "p_q": spec.psum_bits}
+    return {"w_q": spec.weight_code_bits, "a_q": spec.activation_bits, "p_q": spec.psum_bits}
 
 
 def step(netlist: Netlist, spec: MacSpec, inputs: Mapping[str, int]) -> dict[str, int]:
     """Output ports, registers after the step, and which register bits no asynchronous control holds at 0 or at 1."""
-    values = dict(netlist.constants)
+    values = {**netlist.constants, **dict.fromkeys(netlist.clock_nets, 0)}
     for name, nets in netlist.inputs.items():
         values |= {net: inputs.get(name, 0) >> k & 1 for k, net in enumerate(nets)}
     for name, bits in registers(spec).items():
         for k, net in enumerate(netlist.bus(name, bits)):
             values |= _shown(netlist, net, inputs[name] >> k & 1)
-    for instance in netlist.combinational:
+    for instance in (cell for cell in netlist.combinational if netlist.cell(cell).clock_gate is None):
         for pin, spec_of_pin in netlist.cell(instance).outputs.items():
             if pin in instance.pins and spec_of_pin.function is not None:
                 values[instance.pins[pin]] = evaluate(spec_of_pin.function, _pins(netlist, instance, values), 1)
@@ -36,12 +36,13 @@ def step(netlist: Netlist, spec: MacSpec, inputs: Mapping[str, int]) -> dict[str
 
 def expected(spec: MacSpec, inputs: Mapping[str, int]) -> dict[str, int]:
     """The same of the cell as its documentation defines it, in integers."""
-    weight, bits = inputs["w_q"], spec.weight_bits
-    weight -= (weight >> (bits - 1)) << bits
+    weight, activation = int(spec.weight_of_code(inputs["w_q"])), inputs["a_i"]
+    if spec.activation_signed:
+        activation -= (activation >> (spec.activation_bits - 1)) << spec.activation_bits
     following = {
         "w_q": inputs["w_i"] if inputs["w_en_i"] else inputs["w_q"],
         "a_q": inputs["a_i"],
-        "p_q": (inputs["p_i"] + weight * inputs["a_i"]) % (1 << spec.psum_bits),
+        "p_q": (inputs["p_i"] + weight * activation) % (1 << spec.psum_bits),
     }
     reset = not inputs["rst_ni"]
     found = {"a_o": inputs["a_q"], "p_o": inputs["p_q"]}
@@ -84,7 +85,9 @@ def _flop(netlist: Netlist, net: int, values: Mapping[int, int]) -> tuple[int, i
     pins = {**_pins(netlist, instance, values), flop.state: state, flop.state_n: 1 - state}
     clear = flop.clear is not None and evaluate(flop.clear, pins, 1) == 1
     preset = flop.preset is not None and evaluate(flop.preset, pins, 1) == 1
-    following = 0 if clear else 1 if preset else evaluate(flop.next_state, pins, 1)
+    gates = netlist.clock_enables.get(instance.pins[flop.clock_pin])
+    ticks = gates is None or any(values[gate] for gate in gates)
+    following = 0 if clear else 1 if preset else evaluate(flop.next_state, pins, 1) if ticks else state
     if complement:
         clear, preset = preset, clear
     return following ^ complement, int(not clear), int(not preset)

@@ -1,17 +1,22 @@
 """The multipliers that a cell can be built with: what the bits of the stationary weight mean, and which template it is.
 
 A multiplier is a frozen dataclass and a Jinja file that computes `sum` from `w_q`, `a_mul` and `p_add`; listed in
-`BUILT_IN` it passes through every tool and every test of the product. One of your own is made known by `register`, or
-by an entry point of the group `wattloop.multipliers` (docs/templates.md).
+`BUILT_IN` it passes through every tool and every test of the product. One of your own is made known by its file's path
+in the environment variable `WATTLOOP_MULTIPLIERS`, which simulators and worker processes inherit, or by an entry point
+of the group `wattloop.multipliers` (docs/templates.md).
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
+import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 
 Int64 = npt.NDArray[np.int64]
 _ENTRY_POINTS = "wattloop.multipliers"
+_FILES = "WATTLOOP_MULTIPLIERS"
+_IN_FILE = "MULTIPLIER"
 
 
 @dataclass(frozen=True)
@@ -150,33 +157,64 @@ class Shift(Multiplier):
 
 
 BUILT_IN: tuple[Multiplier, ...] = (FusedArray(), Split(), Booth(), SignMagnitude(), Shift())
-_REGISTERED: dict[str, Multiplier] = {}
 
 
-def register(multiplier: Multiplier) -> None:
-    """Make a multiplier known in this process; other processes know it by its entry point only.
-
-    Raises:
-        SpecError: another multiplier has that name, or its code 0 is not weight 0.
-    """
-    known = {each.name: each for each in BUILT_IN} | _REGISTERED
-    if known.get(multiplier.name, multiplier) != multiplier:
-        raise SpecError(f"a multiplier named {multiplier.name!r} exists already: choose another name")
+def _checked(found: object, where: str, known: Mapping[str, Multiplier]) -> Multiplier:
+    """A multiplier from outside, if it can be used beside those that are `known`."""
+    if not isinstance(found, Multiplier):
+        raise SpecError(f"{where} gives a {type(found).__name__}: it has to be an instance of a subclass of Multiplier")
+    if found.name in known:
+        raise SpecError(f"{where}: a multiplier named {found.name!r} exists already; choose another name")
+    if not found.name.isidentifier():
+        raise SpecError(
+            f"{where}: the name {found.name!r} cannot be part of a module's name; use letters, digits and _"
+        )
     for bits in range(2, 9):
-        if multiplier.decode(np.zeros(1, np.int64), bits)[0] != 0:
-            raise SpecError(f"multiplier {multiplier.name!r}: code 0 must be weight 0, as reset leaves it")
-    _REGISTERED[multiplier.name] = multiplier
+        values = found.decode(np.arange(1 << found.code_bits(bits), dtype=np.int64), bits)
+        least, most = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        if values[0] != 0:
+            raise SpecError(f"{where}: code 0 of {bits}-bit weights must be weight 0, as reset leaves it")
+        if values.min() < least or values.max() > most:
+            raise SpecError(f"{where}: its {bits}-bit codes stand for weights beyond {least}..{most}")
+    return found
+
+
+def _from_file(path: Path) -> object:
+    where = f"{_FILES} names {path}"
+    spec = importlib.util.spec_from_file_location(f"wattloop_multiplier_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise SpecError(f"{where}, which is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their annotations up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's file may raise
+        raise SpecError(f"{where}, which cannot be loaded: {error}") from error
+    if not hasattr(module, _IN_FILE):
+        raise SpecError(f"{where}, which has no {_IN_FILE}: assign your multiplier to that name")
+    return getattr(module, _IN_FILE)
 
 
 @cache
-def _installed() -> dict[str, Multiplier]:
-    found = (entry.load() for entry in importlib.metadata.entry_points(group=_ENTRY_POINTS))
-    return {multiplier.name: multiplier for multiplier in found}
+def _known(files: str) -> Mapping[str, Multiplier]:
+    """The built-in multipliers, those of installed packages and those in `files`."""
+    known = {each.name: each for each in BUILT_IN}
+    for entry in importlib.metadata.entry_points(group=_ENTRY_POINTS):
+        found = _checked(entry.load(), f"entry point {entry.name}", known)
+        known[found.name] = found
+    for name in filter(None, files.split(os.pathsep)):
+        found = _checked(_from_file(Path(name).resolve()), name, known)
+        known[found.name] = found
+    return known
 
 
 def multipliers() -> Mapping[str, Multiplier]:
-    """Every known multiplier by name, the built-in ones first."""
-    return {each.name: each for each in BUILT_IN} | _installed() | _REGISTERED
+    """Every known multiplier by name: the built-in ones, those of packages, those in `WATTLOOP_MULTIPLIERS`.
+
+    Raises:
+        SpecError: one of the latter cannot be loaded or used.
+    """
+    return _known(os.environ.get(_FILES, ""))
 
 
 def multiplier(name: str) -> Multiplier:

@@ -30,7 +30,7 @@ def templates() -> Mapping[str, MacSpec]:
     """Every template by name: each multiplier as it is, those of your own included, then the variants.
 
     >>> list(templates())[:4]
-    ['array', 'booth', 'sign_magnitude', 'shift']
+    ['array', 'split', 'booth', 'sign_magnitude']
     """
     return {name: MacSpec(multiplier=name) for name in multipliers()} | dict(_VARIANTS)
 
