@@ -112,15 +112,21 @@ def older(batch: TileBatch, cells: Index) -> Stimulus:
 
 def weights_of(batch: TileBatch, cells: Index) -> tuple[Codes, Codes]:
     """Codes of the old and of the new weights of some cells, each of shape (tiles, cells)."""
-    old, new = (codes.reshape(len(codes), -1)[:, cells] for codes in (batch.before, batch.after))
+    # `take` leaves lanes side by side in memory, which the engine reads fastest; an index would not.
+    old, new = (codes.reshape(len(codes), -1).take(cells, axis=1) for codes in (batch.before, batch.after))
     return old, new
 
 
 def _at_rest(batch: TileBatch, cells: Index, weight: Codes, times: int) -> Stimulus:
     """Two steps of `weight` (groups, 2, lanes), every tile `times` times."""
     col = cells % batch.spec.cols
-    psum = np.repeat(batch.psum_in[:, np.newaxis, col], times, axis=0)
-    signals = {"w_i": np.repeat(batch.after[:, -1:, col], times, axis=0), "w_q": weight, "p_i": psum, "p_q": psum}
+    psum = np.repeat(batch.psum_in[:, np.newaxis].take(col, axis=2), times, axis=0)
+    signals = {
+        "w_i": np.repeat(batch.after[:, -1:].take(col, axis=2), times, axis=0),
+        "w_q": weight,
+        "p_i": psum,
+        "p_q": psum,
+    }
     return batch.stimulus(2, len(cells), signals, len(weight))
 
 
@@ -130,9 +136,9 @@ def loading(batch: TileBatch, cells: Index) -> Stimulus:
     bus = np.concatenate([batch.before[:, -1:], batch.after, batch.after[:, -1:]], axis=1)
     step = np.arange(bus.shape[1])[:, np.newaxis]
     old, new = (codes[:, np.newaxis] for codes in weights_of(batch, cells))
-    psum = batch.psum_in[:, np.newaxis, col]
+    psum = batch.psum_in[:, np.newaxis].take(col, axis=2)
     signals = {
-        "w_i": bus[..., col],
+        "w_i": bus.take(col, axis=2),
         "w_en_i": (step == row + 1).astype(np.uint8),
         "w_q": np.where(step > row + 1, new, old),
         "p_i": psum,

@@ -140,4 +140,4 @@ class Call:
 
     def _at(self, array: npt.NDArray[Any]) -> int:
         self._kept.append(array)
-        return int(array.ctypes.data)
+        return int(array.__array_interface__["data"][0])  # a tenth of the time of `array.ctypes.data`
