@@ -1,6 +1,6 @@
 """Activity of whole tiles by the engine: the streams of `array_streams`, counted and put together.
 
-What the weight bus and its enable reach (`_Split.bus`) moves while weights are loaded; everything else moves when a
+What the weight bus and its enable reach (`ArrayEngine.bus`) moves while weights are loaded; everything else moves when a
 cell takes its weight and while pixels pass. Cells that no tile uses and that see the same are simulated once. The time
 at 1 adds what a net is while nothing moves, times the cycles.
 """
@@ -92,7 +92,7 @@ class ArrayEngine:
     def bus(self) -> npt.NDArray[np.bool_]:
         """Nets that the weight bus or its enable reach, shape (nets,)."""
         netlist = self.engine.netlist
-        reached = {net for port in ("w_i", "w_en_i") for net in netlist.inputs[port]}
+        reached = {net for port in ("w_i", "w_en_i") for net in netlist.inputs.get(port, ())}
         for gate in self.engine.circuit.gates:
             if not reached.isdisjoint(gate.inputs):
                 reached.add(gate.output)
@@ -155,8 +155,8 @@ class _Measurement:
         batch, known = self.batch, self.array.known
         kind = f"{batch.spec} {self.part} {batch.rows_used} {batch.cols_used} {batch.pixels}".encode()
         keys = [kind + digest for digest in batch.digests()]
-        first = {key: k for k, key in reversed(list(enumerate(keys))) if key not in known}
-        found = {key: known[key] for key in keys if key in known}
+        found = {key: counts for key in keys if (counts := known.get(key)) is not None}
+        first = {key: k for k, key in enumerate(keys) if key not in found}
         if first:
             order, counts = self._of_kinds(np.array(list(first.values())))
             for k, at in enumerate(order):
