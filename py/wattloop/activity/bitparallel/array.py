@@ -1,8 +1,8 @@
 """Activity of whole tiles by the engine: the streams of `array_streams`, counted and put together.
 
-What the weight bus and its enable reach (`ArrayEngine.bus`) moves while weights are loaded; everything else moves when a
-cell takes its weight and while pixels pass. Cells that no tile uses and that see the same are simulated once. The time
-at 1 adds what a net is while nothing moves, times the cycles.
+What the weight bus and its enable reach (`ArrayEngine.bus`) moves while weights are loaded; everything else moves when
+a cell takes its weight and while pixels pass. Cells that no tile uses and that see the same are simulated once. The
+time at 1 adds what a net is while nothing moves, times the cycles.
 """
 
 from __future__ import annotations
