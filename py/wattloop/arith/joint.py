@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -142,12 +143,10 @@ def collect_joint(
     """
     check_overflow(trace.layer, spec, psum_offset)
     chosen = chosen_tiles(trace, spec, tiles, seed)
-    sizes = tile_transitions(trace, spec)[chosen]
-    share = members / int(sizes.sum())
+    share = members / int(tile_transitions(trace, spec)[chosen].sum())
     number = zlib.crc32(trace.layer.name.encode())
     of_row = np.broadcast_to(class_of_row, (trace.layer.geometry.groups, trace.layer.geometry.reduction))
-    population = np.zeros(int(class_of_row.max()) + 1, np.int64)
-    parts = []
+    population, parts = np.zeros(int(class_of_row.max()) + 1, np.int64), []
     for done, index in enumerate(chosen.tolist(), start=1):
         tile = tile_at(trace, spec, index)
         first = tile.row_block * spec.rows
@@ -157,23 +156,32 @@ def collect_joint(
         parts.append(_drawn(tile, classes, share, psum_offset, np.random.default_rng([seed, number, index])))
         if progress is not None:
             progress(done, len(chosen))
-    classes, activations, psums = (np.concatenate(part) for part in zip(*parts, strict=True))
     renumbered, seen = _nearest_seen(population)
-    classes = renumbered[classes]
-    order = np.argsort(classes, kind="stable")
-    starts = np.searchsorted(classes[order], np.arange(len(seen) + 1))
     return JointStatistics(
         layer=trace.layer.name,
         class_of_row=renumbered[class_of_row],
         transitions=population[seen],
-        activations=activations[order],
-        psums=psums[order],
-        starts=starts.astype(np.int64),
+        **_by_class(parts, renumbered, len(seen)),
         images=trace.images,
         tiles=len(chosen),
         tiles_total=tile_count(trace, spec),
         seed=seed,
     )
+
+
+class _Members(TypedDict):
+    activations: Int16
+    psums: Int32
+    starts: Int64
+
+
+def _by_class(parts: Sequence[tuple[Int64, Int16, Int32]], renumbered: Int64, count: int) -> _Members:
+    """Members of all tiles, class after class."""
+    classes, activations, psums = (np.concatenate(part) for part in zip(*parts, strict=True))
+    classes = renumbered[classes]
+    order = np.argsort(classes, kind="stable")
+    starts = np.searchsorted(classes[order], np.arange(count + 1)).astype(np.int64)
+    return {"activations": activations[order], "psums": psums[order], "starts": starts}
 
 
 def _nearest_seen(population: Int64) -> tuple[Int64, Int64]:

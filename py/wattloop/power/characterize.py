@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,41 +71,52 @@ def characterize(  # noqa: PLR0913 - each is an independent choice of the user
     Raises:
         StimulusError, AnnotationError: the netlist is not of this spec, or was not covered.
     """
-    effort = effort or Effort()
-    weights = np.array(mac.weight_values, dtype=np.int64)
-    shares = statistics.shares
+    effort, model = effort or Effort(), model or EnergyModel(netlist, clock_ps, load)
+    weights, shares = np.array(mac.weight_values, dtype=np.int64), statistics.shares
     tally = Tally(len(weights), shares, effort.batches, len(netlist.nets))
-    model = model or EnergyModel(netlist, clock_ps, load)
     sampler = _Sampler(netlist, mac, statistics, backend, effort, workers)
     rest = backend.measure(netlist, at_rest(mac))
-    pending, prices = np.arange(len(weights)), dict[str, Float]()
     usage, moving = _usage(use, weights, statistics)
+    loading = 0.0 if use is None else use.load_density(len(netlist.nets))
+    pending, prices, static = np.arange(len(weights)), dict[str, Float](), dict[str, Float]()
     for number, pairs in enumerate(effort.rounds()):
         for which, row_class, activity in sampler.round(weights, pending, pairs, number):
             tally.add(which, row_class, activity)
             if progress is not None:
                 progress(int(which[-1]) + 1, len(weights))
-        if number == 0:
+        if number == 0:  # later pairs move the mean activity by next to nothing
             by_weight, mean = tally.rates(rest, usage, moving, rest.high / rest.transitions)
-            if use is not None:
-                mean = replace(mean, density=mean.density + use.load_density(len(netlist.nets)))
-            prices, static = model.prices_fj(mean), model.columns_fj(by_weight)
+            prices = model.prices_fj(replace(mean, density=mean.density + loading))
+            static = model.columns_fj(by_weight)
             tally.price(prices)
         pending = effort.pending(tally, usage.sum(axis=1))
         if not pending.size:
             break
+    provenance = _sampled(statistics, mac, effort, tally) | _measured(netlist, model, rest)
+    return _table(weights, statistics, tally, netlist.nets, prices, static, provenance)
+
+
+def _table(
+    weights: Int64,
+    statistics: TransitionModel,
+    tally: Tally,
+    nets: tuple[str, ...],
+    prices: Mapping[str, Float],
+    static: Mapping[str, Float],
+    provenance: Mapping[str, str],
+) -> EnergyTable:
     return EnergyTable(
         weights=weights,
         class_columns=tally.class_columns(prices),
         static_columns={name: static[name] for name in ORIGINS if name not in prices},
         batch_fj=tally.batch_fj,
-        shares=shares,
+        shares=statistics.shares,
         class_of_row=statistics.class_of_row,
         pairs=tally.pairs.sum(axis=1),
         toggles=tally.toggles,
-        nets=netlist.nets,
+        nets=nets,
         prices=prices,
-        provenance=_sampled(statistics, mac, effort, tally) | _measured(netlist, model, rest),
+        provenance=provenance,
     )
 
 
