@@ -88,4 +88,18 @@ def test_narrow_operands_drop_their_least_bits_rounded_half_to_even() -> None:
     found = fitted(trace, MacSpec(weight_bits=4, activation_bits=4, activation_signed=True, psum_bits=14))
     assert found.trace.layer.weight.tolist() == [[2, 2, -2, 7]]
     assert found.trace.inputs.ravel().tolist() == [0, 2, 7, 1]
-    assert found.changed_weights == 1 / 4  # 127 / 16 is 8, which 4 bits do not hold
+    assert (found.changed_weights, found.changed_inputs) == (1.0, 1.0)  # none is a multiple of its scale
+
+
+@given(trace=traces())
+def test_what_a_cell_changes_is_counted_scales_apart(trace: LayerTrace) -> None:
+    if trace.layer.activation_signed:
+        trace = LayerTrace(replace(trace.layer, activation_signed=False), trace.inputs.view(np.uint8))
+    weight, inputs = trace.layer.weight.astype(int), trace.inputs.astype(int)
+    narrow_cell = MacSpec(weight_bits=4, activation_bits=4, psum_bits=14)
+    plain, narrow, signed = (fitted(trace, cell) for cell in (MacSpec(), narrow_cell, MacSpec(activation_signed=True)))
+    assert (plain.changed_weights, plain.changed_inputs) == (0, 0)
+    assert narrow.changed_weights == pytest.approx((weight != 16 * np.rint(weight / 16).clip(-8, 7)).mean())
+    assert narrow.changed_inputs == pytest.approx((inputs != 16 * np.rint(inputs / 16).clip(0, 15)).mean())
+    assert signed.changed_weights == 0
+    assert signed.changed_inputs == pytest.approx((inputs != 2 * np.rint(inputs / 2).clip(0, 127)).mean())

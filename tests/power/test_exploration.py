@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from wattloop.errors import StorageError
 from wattloop.power.exploration import Exploration, LayerOnTemplate, TemplateHardware, pareto, rank_correlations
 
-CELL = TemplateHardware("array", "mac", "fused", 584, 188.2, 180.5, 7.8, 11.7, None, 0.0)
+CELL = TemplateHardware("array", "mac", "fused", 584, 188.2, 180.5, 7.8, 11.7, None, 0.0, 0.0)
 ROW = LayerOnTemplate("array", "a", "int8", 100, 200, 5_000.0, 4_000.0, 900.0, 100.0, 700.0, 30.0)
 OTHER = LayerOnTemplate("array", "b", "int8", 300, 600, 9_000.0, 6_000.0, 2_700.0, 300.0, 1_300.0, 40.0, 4096, 3)
 FOUND = Exploration((CELL,), (ROW, OTHER), (("array", "booth", 0.5),), {"layers": "a, b", "clock_ps": "200"})

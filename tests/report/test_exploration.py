@@ -11,8 +11,8 @@ from wattloop.power.exploration import Exploration, LayerOnTemplate, TemplateHar
 from wattloop.report.exploration import as_json, pareto_plot, tables
 from wattloop.report.write import write_report
 
-FAST = TemplateHardware("array", "mac_array", "fused", 584, 188.2, 180.5, 7.8, 11.7, 11.6, 0.0)
-SLOW = TemplateHardware("tall", "mac_tall", "split", 700, 150.0, 201.0, 9.0, -10.0, None, 0.25)
+FAST = TemplateHardware("array", "mac_array", "fused", 584, 188.2, 180.5, 7.8, 11.7, 11.6, 0.0, 0.0)
+SLOW = TemplateHardware("tall", "mac_tall", "split", 700, 150.0, 201.0, 9.0, -10.0, None, 0.25, 0.0)
 ROW = LayerOnTemplate("array", "conv2", "int8", 100, 200, 18_000.0, 9_000.0, 1_800.0, 200.0, 2_000.0, 50.0)
 ROWS = tuple(
     replace(ROW, template=name, stage=stage, datapath_fj=datapath)
@@ -68,12 +68,24 @@ def test_the_report_shows_tables_and_the_pareto_plot(tmp_path: Path) -> None:
     assert (tmp_path / "plots" / "pareto.png").stat().st_size > 10_000
 
 
-def test_cells_that_miss_the_clock_are_hollow_and_fronts_are_drawn() -> None:
-    by_area, by_delay = pareto_plot(FOUND).axes
-    hollow = [line for line in by_area.lines if line.get_marker() == "o" and line.get_markerfacecolor() == "none"]
-    assert len(hollow) == 2
-    fronts = {
-        str(line.get_label()): list(line.get_xdata()) for line in by_area.lines if "front" in str(line.get_label())
-    }
-    assert fronts == {"int8, front": [150.0, 188.2], "compressed, front": [150.0]}
-    assert len(by_delay.lines) > len(by_area.lines)
+def markers(found: Exploration) -> list[tuple[str, str]]:
+    """Marker and filling of every point of the first panel."""
+    lines = [line for line in pareto_plot(found).axes[0].lines if line.get_marker() in ("o", "X")]
+    return [(str(line.get_marker()), str(line.get_markerfacecolor())) for line in lines]
+
+
+def fronts(found: Exploration) -> dict[str, list[float]]:
+    lines = [line for line in pareto_plot(found).axes[0].lines if "front" in str(line.get_label())]
+    return {str(line.get_label()): list(line.get_xdata()) for line in lines}
+
+
+def test_a_cell_that_misses_the_clock_is_hollow() -> None:
+    assert [filling == "none" for _, filling in markers(FOUND)] == [False, True, False, True]
+
+
+def test_a_cell_that_computes_another_network_is_a_cross_and_on_no_front() -> None:
+    assert [marker for marker, _ in markers(FOUND)] == ["o", "X", "o", "X"]
+    assert fronts(FOUND) == {"int8, front": [188.2], "compressed, front": [188.2]}
+    alike = replace(FOUND, templates=(FAST, replace(SLOW, changed_weights=0.001)))
+    assert fronts(alike) == {"int8, front": [150.0, 188.2], "compressed, front": [150.0]}
+    assert not replace(SLOW, changed_weights=0.0, changed_inputs=0.5).same_network

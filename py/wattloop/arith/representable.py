@@ -22,11 +22,13 @@ class Fitted:
 
     Attributes:
         trace: the layer with weights and inputs that the cell takes.
-        changed_weights: share of the weights that are not what they were (after the common scale, where it is coarser).
+        changed_weights: share of the weights that are not what they were, common scales apart.
+        changed_inputs: likewise of the inputs.
     """
 
     trace: LayerTrace
     changed_weights: float
+    changed_inputs: float
 
 
 def nearest(weights: npt.ArrayLike, spec: MacSpec) -> Int8:
@@ -73,16 +75,24 @@ def fitted(trace: LayerTrace, spec: MacSpec) -> Fitted:
             f"layer {layer.name}: its inputs are int8, but the MAC takes unsigned activations;"
             " set activation_signed = true"
         )
-    coarse = _rounded(layer.weight, _WEIGHT_BITS - spec.weight_bits)
-    weight = nearest(coarse, spec)
-    halved = spec.activation_signed and not layer.activation_signed
-    inputs = _rounded(trace.inputs, max(0, layer.activation_bits - spec.activation_bits) + halved).clip(
-        *spec.activation_range
-    )
+    coarser = _WEIGHT_BITS - spec.weight_bits
+    weight = nearest(_rounded(layer.weight, coarser), spec)
+    needed = layer.activation_bits + (spec.activation_signed and not layer.activation_signed)
+    dropped = max(0, needed - spec.activation_bits)
+    inputs = _rounded(trace.inputs, dropped).clip(*spec.activation_range)
     bits = min(spec.activation_bits, layer.activation_bits)
     whole = replace(layer, weight=weight, activation_signed=spec.activation_signed, activation_bits=bits)
     narrow = inputs.astype(np.int8) if spec.activation_signed else inputs.astype(np.uint8)
-    return Fitted(LayerTrace(whole, narrow), float((weight != coarse).mean()))
+    return Fitted(
+        LayerTrace(whole, narrow),
+        changed_weights=_changed(layer.weight, weight, coarser),
+        changed_inputs=_changed(trace.inputs, narrow, dropped),
+    )
+
+
+def _changed(before: npt.NDArray[np.integer], after: npt.NDArray[np.integer], dropped: int) -> float:
+    """Share of the numbers that a coarser scale and the cell's range moved."""
+    return float((before.astype(np.int64) != after.astype(np.int64) << dropped).mean()) if before.size else 0.0
 
 
 def _rounded(values: npt.NDArray[np.integer], dropped: int) -> Int64:

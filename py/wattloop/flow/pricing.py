@@ -28,7 +28,7 @@ from wattloop.store import content_key
 Int8 = npt.NDArray[np.int8]
 
 # Part of the cache key: raise it when what is measured changes in a way that neither a setting nor the simulator shows.
-_VERSION = 1
+_VERSION = 2
 _FIGURES = "figures.json"
 # Tiles that an offset of the partial sums is chosen on.
 _OFFSET_TILES = 2
@@ -72,8 +72,9 @@ class Candidate:
         synthesis, clock_ps = self.simulator.cell.synthesis, self.simulator.hardware.clock_ps
         netlist, timing = synthesis.netlist, synthesis.timing
         signoff = opensta_slack(netlist, clock_ps=clock_ps, context=timing.context)
-        sizes = [trace.layer.weight.size for trace in traces]
-        changed = [fitted(trace, self.mac).changed_weights for trace in traces]
+        found = [fitted(trace, self.mac) for trace in traces]
+        weights = [(one.changed_weights, trace.layer.weight.size) for one, trace in zip(found, traces, strict=True)]
+        inputs = [(one.changed_inputs, trace.inputs.size) for one, trace in zip(found, traces, strict=True)]
         return TemplateHardware(
             name=self.name,
             module=netlist.name,
@@ -84,7 +85,8 @@ class Candidate:
             setup_ps=timing.setup_ps,
             slack_ps=timing.slack_ps,
             opensta_slack_ps=None if signoff is None else signoff.slack_ps,
-            changed_weights=float(np.average(changed, weights=sizes)),
+            changed_weights=_mean(weights),
+            changed_inputs=_mean(inputs),
         )
 
     def explored(
@@ -154,6 +156,12 @@ class Candidate:
         """E(w) of every weight value that the cell can hold."""
         table = self.simulator.tables([trace]).tables[trace.layer.name]
         return dict(zip(table.weights.tolist(), table.dynamic_fj.tolist(), strict=True))
+
+
+def _mean(parts: Sequence[tuple[float, int]]) -> float:
+    """Mean of shares, each of so many."""
+    shares, sizes = zip(*parts, strict=True)
+    return float(np.average(shares, weights=sizes))
 
 
 def _pe_cycles(measured: Sequence[TileEnergies]) -> int:

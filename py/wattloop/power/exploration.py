@@ -13,6 +13,7 @@ import polars as pl
 from wattloop.errors import StorageError
 from wattloop.store import write_atomic
 
+_FEW = 0.01
 STAGES = ("int8", "compressed", "mapped")
 _TEMPLATES, _ENERGIES, _RANKS = "templates.parquet", "energies.parquet", "ranks.parquet"
 
@@ -30,7 +31,8 @@ class TemplateHardware:
         arrival_ps, setup_ps: of the critical path, with sign-off loads among neighbours in the array.
         slack_ps: at the clock asked for; negative where it is missed.
         opensta_slack_ps: the same by OpenSTA, two cells side by side; None where it is not installed.
-        changed_weights: share of the int8 network's weights that the cell cannot hold.
+        changed_weights: share of the int8 network's weights that the cell cannot hold as they are.
+        changed_inputs: likewise of the inputs of its layers.
     """
 
     name: str
@@ -43,6 +45,12 @@ class TemplateHardware:
     slack_ps: float
     opensta_slack_ps: float | None
     changed_weights: float
+    changed_inputs: float
+
+    @property
+    def same_network(self) -> bool:
+        """It computes what the int8 network does, but for a weight in a hundred (the least one has no code)."""
+        return self.changed_weights < _FEW and self.changed_inputs == 0
 
     @property
     def critical_path_ps(self) -> float:

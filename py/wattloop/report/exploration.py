@@ -18,7 +18,8 @@ ACCOUNTINGS = (
     " the sampling of tiles. datapath: with glitches; functional: without; total: datapath and one cycle of clock and"
     " leakage; array: datapath with the PEs that tiles leave idle. Stages: int8; compressed (the same weights on every"
     " cell, as far as it holds them); mapped: compressed, with filters negated and an offset of the partial sums where"
-    " that costs less, bit for bit the same results. Timing with sign-off loads among neighbours in the array."
+    " that costs less, bit for bit the same results. A cell that cannot hold all weights or inputs takes the nearest that"
+    " it can, and computes another network. Timing with sign-off loads among neighbours in the array."
 )
 
 
@@ -50,6 +51,7 @@ def _entry(found: Exploration, cell: TemplateHardware) -> dict[str, Any]:
         **times,
         "meets_clock": cell.slack_ps >= 0,
         "changed_weights": cell.changed_weights,
+        "changed_inputs": cell.changed_inputs,
         **(stages.pop("int8") or {}),
         **stages,
     }
@@ -83,6 +85,7 @@ def _cells(found: Exploration) -> pl.DataFrame:
                 f"{clock} ps": "meets" if cell.slack_ps >= 0 else "MISSES",
                 "by OpenSTA, ps": opensta,
                 "weights it changes": percent(cell.changed_weights),
+                "inputs it changes": percent(cell.changed_inputs),
             }
         )
     return pl.DataFrame(rows)
@@ -139,7 +142,10 @@ _AXES: Mapping[str, Axis] = {
 
 
 def pareto_plot(found: Exploration) -> Figure:
-    """Datapath energy against area and against the critical path, before and after compression, with the fronts."""
+    """Datapath energy against area and against the critical path, before and after compression, with the fronts.
+
+    A cell that computes another network (crosses: it changes weights or inputs) is on no front.
+    """
     figure = new_figure(11, 5)
     for axes, (label, along) in zip(figure.subplots(1, 2), _AXES.items(), strict=True):
         for stage, colour in (("int8", BLUE), ("compressed", ORANGE)):
@@ -153,12 +159,16 @@ def pareto_plot(found: Exploration) -> Figure:
 
 
 def _scatter(axes: Axes, found: Exploration, stage: str, colour: str, along: Axis) -> None:
-    cells = [cell for cell in found.templates if found.per_mac(cell.name, stage) is not None]
-    points = [(along(cell), found.per_mac(cell.name, stage).datapath_fj) for cell in cells]  # type: ignore[union-attr] # filtered
-    front = pareto(points)
-    axes.plot([points[k][0] for k in front], [points[k][1] for k in front], color=colour, label=f"{stage}, front")
-    for k, (cell, (x, y)) in enumerate(zip(cells, points, strict=True)):
+    points = {
+        cell: (along(cell), energy.datapath_fj)
+        for cell in found.templates
+        if (energy := found.per_mac(cell.name, stage)) is not None
+    }
+    same = [point for cell, point in points.items() if cell.same_network]
+    front = [same[k] for k in pareto(same)]
+    axes.step([x for x, _ in front], [y for _, y in front], where="post", color=colour, label=f"{stage}, front")
+    for cell, (x, y) in points.items():
         # Hollow where the clock is missed.
-        axes.plot(x, y, "o", color=colour, markerfacecolor=colour if cell.slack_ps >= 0 else "none")
-        if k in front:
-            axes.annotate(cell.name, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7)
+        filled = colour if cell.slack_ps >= 0 else "none"
+        axes.plot(x, y, "o" if cell.same_network else "X", color=colour, markerfacecolor=filled)
+        axes.annotate(cell.name, (x, y), textcoords="offset points", xytext=(4, 3), fontsize=6)
