@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from wattloop.gates.spec import ArraySpec, MacSpec
+from wattloop.gates.templates import templates
 
 SPECS = {
     "one cell": ArraySpec(rows=1, cols=1, pixels=2),
@@ -23,5 +24,7 @@ def test_tiles_of_an_array(run_tile_top: Callable[..., int], simulator: str, nam
     assert run_tile_top(simulator, SPECS[name], tiles=3) == 8
 
 
-def test_full_size_tile_on_verilator(run_tile_top: Callable[..., int]) -> None:
-    assert run_tile_top("verilator", ArraySpec(), tiles=2) == 8
+@pytest.mark.parametrize("template", ["array", "sign_magnitude"])
+def test_full_size_tile_on_verilator(run_tile_top: Callable[..., int], template: str) -> None:
+    """Two of them here; docs/templates.md has the figures of all."""
+    assert run_tile_top("verilator", ArraySpec(mac=templates()[template]), tiles=2) == 8

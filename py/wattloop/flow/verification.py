@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from wattloop.activity.bitparallel.contract import (
     Case,
@@ -22,12 +22,15 @@ from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import Settings
 from wattloop.flow.vectors import real_vectors
 from wattloop.gates.libraries import resolve
+from wattloop.gates.multipliers import multipliers
 from wattloop.gates.spec import MacSpec
-from wattloop.gates.synthesis import synthesize
+from wattloop.gates.synthesis import can_build, synthesize
 from wattloop.gates.templates import chosen as chosen_templates
 from wattloop.store import Store
 
 _STEPS = 41  # steps of the random vectors
+# Each multiplier, and each option of the cell once: together with the libraries that is a matter of minutes.
+_OPTIONS = ("array_bypass_both", "array_gated", "array_signed", "array_4bit")
 _RANDOM_NETLISTS = "nangate45"  # it has cells of two outputs, of no input and of six
 
 
@@ -36,14 +39,14 @@ class Scope:
     """What is checked.
 
     Attributes:
-        libraries, templates: of the MACs (`gates.templates`).
+        libraries, templates: of the MACs (`gates.templates`); a library that lacks what a template needs is left out.
         transitions: random ones, and as many real ones, of each MAC without delay.
         timed: likewise with delays, where Icarus takes a lane at a time.
         netlists: random netlists.
     """
 
     libraries: tuple[str, ...] = ("nangate15", "nangate45", "osu018")
-    templates: tuple[str, ...] = ("array", "booth", "sign_magnitude", "shift")
+    templates: tuple[str, ...] = field(default_factory=lambda: (*multipliers(), *_OPTIONS))
     transitions: int = 20_000
     timed: int = 1_000
     netlists: int = 40
@@ -95,7 +98,7 @@ def verify_activity(
             replace(settings, hardware=hardware), chosen.transitions, store=store, progress=progress
         )
         random = random_vectors(cell, _STEPS, -(-chosen.transitions // (_STEPS - 1)))
-        for library in chosen.libraries:
+        for library in (name for name in chosen.libraries if can_build(cell, resolve(name))):
             name = f"{library} {template}"
             with progress.step(f"checking the MAC {name}") as step:
                 netlist = synthesize(cell, resolve(library), clock_ps=hardware.clock_ps, store=store)

@@ -109,6 +109,11 @@ def is_synthesized(spec: MacSpec, library: Library, *, clock_ps: float, store: S
     return store.holds("netlist", _Job(spec, library, clock_ps).key())
 
 
+def can_build(spec: MacSpec, library: Library) -> bool:
+    """Whether the library has the clock gate that the cell asks for, if it asks for one."""
+    return not spec.gate_weight_clock or any(_gates_rising_clock(cell) for cell in library.cells.values())
+
+
 def choose(candidates: tuple[Candidate, ...], clock_ps: float) -> Candidate:
     """The smallest candidate that meets the clock; the fastest where none does."""
     meeting = [candidate for candidate in candidates if candidate.delay_ps <= clock_ps]
@@ -191,7 +196,7 @@ class _Job:
         cells = self._library.cells
         dont_use = "".join(f" -dont_use {name}" for name in cells if _unused(cells[name]))
         gates = "".join(f" -dont_use {name}" for name in cells if not _gates_rising_clock(cells[name]))
-        if self._spec.gate_weight_clock and not any(_gates_rising_clock(cell) for cell in cells.values()):
+        if not can_build(self._spec, self._library):
             raise LibertyError(
                 f"library {self._library.name} has no clock gating cell for rising edges: set gate_weight_clock = false"
             )

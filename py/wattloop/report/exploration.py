@@ -18,8 +18,8 @@ ACCOUNTINGS = (
     " the sampling of tiles. datapath: with glitches; functional: without; total: datapath and one cycle of clock and"
     " leakage; array: datapath with the PEs that tiles leave idle. Stages: int8; compressed (the same weights on every"
     " cell, as far as it holds them); mapped: compressed, with filters negated and an offset of the partial sums where"
-    " that costs less, bit for bit the same results. A cell that cannot hold all weights or inputs takes the nearest that"
-    " it can, and computes another network. Timing with sign-off loads among neighbours in the array."
+    " that costs less, bit for bit the same results. A cell that cannot hold all weights or inputs takes the"
+    " nearest that it can, and computes another network. Timing with sign-off loads among neighbours in the array."
 )
 
 
