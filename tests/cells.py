@@ -13,8 +13,8 @@ CLOCK_PS = {"nangate15": 200.0, "nangate45": 1000.0, "osu018": 4000.0}
 
 
 def small(spec: MacSpec) -> MacSpec:
-    """The same cell, 3 x 3 bits."""
-    return replace(spec, weight_bits=3, activation_bits=3, psum_bits=7)
+    """The same cell, 3 x 3 bits if it is wider than 4 x 4."""
+    return spec if spec.weight_bits <= 4 else replace(spec, weight_bits=3, activation_bits=3, psum_bits=7)
 
 
 def small_templates() -> dict[str, MacSpec]:

@@ -65,7 +65,7 @@ TOOLS: dict[str, Tool] = {
         Tool("g++", "g++", "system", "Verilator's models"),
         Tool("make", "make", "system", "Verilator's models"),
         Tool("perl", "perl", "system", "Verilator's launcher"),
-        Tool("sta", "opensta", "system", "timing cross-checks in the tests", ("-version",), optional=True),
+        Tool("sta", "opensta", "system", "timing cross-checks", ("-version",), optional=True),
     )
 }
 
