@@ -61,6 +61,29 @@ def test_strided_and_transposed_arrays_are_read_as_they_are_indexed(shared_folde
     np.testing.assert_array_equal(engine.measure([plain]).toggles, counts(netlist, plain)[0])
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32])
+def test_numbers_narrower_than_their_signal_are_widened_with_their_sign(shared_folder: Path, kind: type) -> None:
+    """Partial sums of 22 bits that fit fewer: the same toggles, whatever integers hold them."""
+    netlist = reference_mac(shared_folder, "nangate15-array")
+    plain = mac_stimulus((2, 7, 130), np.random.default_rng(6))
+    limits = np.iinfo(kind)
+    sums = {name: plain.signals[name].astype(np.int64) % 256 + max(limits.min, -128) for name in ("p_i", "p_o")}
+    wide, narrow = (
+        Stimulus(
+            {**plain.signals, **{name: values.astype(held) for name, values in sums.items()}},
+            plain.widths,
+            plain.counted,
+            *plain.shape,
+        )
+        for held in (np.int64, kind)
+    )
+    engine = Engine(netlist)
+    expected = engine.measure([wide])
+    found = engine.measure([narrow])
+    np.testing.assert_array_equal(found.toggles, expected.toggles)
+    np.testing.assert_array_equal(found.high, expected.high)
+
+
 def test_any_number_of_threads_gives_the_same_numbers(shared_folder: Path) -> None:
     netlist = reference_mac(shared_folder, "nangate15-array")
     stimulus = mac_stimulus((5, 70, 700), np.random.default_rng(4))

@@ -83,6 +83,13 @@ class _Run(ctypes.Structure):
     )
 
 
+def _wide(values: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
+    """`values` in integers of at least `width` bits: the kernels read that many of each."""
+    if 8 * values.itemsize >= width:
+        return values
+    return values.astype(np.int32 if width <= 32 else np.int64)
+
+
 class Call:
     """Pointers to everything that one run reads and writes; owns what it points to."""
 
@@ -114,6 +121,7 @@ class Call:
         signals = (_Signal * len(stimulus.signals))()
         for k, (name, values) in enumerate(stimulus.signals.items()):
             # The kernels read lanes that lie side by side ten times as fast as others.
+            values = _wide(values, stimulus.widths[name])
             packed = values if not values.ndim or values.strides[-1] == values.itemsize else values.copy(order="C")
             whole = np.broadcast_to(packed, stimulus.shape)
             signals[k] = _Signal(
