@@ -119,9 +119,9 @@ class Call:
     def drive(self, stimulus: Stimulus, planes: Mapping[str, npt.NDArray[np.int32]], work: Work) -> None:
         """Point to `stimulus`, whose signals feed the given input planes, and to its jobs."""
         signals = (_Signal * len(stimulus.signals))()
-        for k, (name, values) in enumerate(stimulus.signals.items()):
+        for k, (name, given) in enumerate(stimulus.signals.items()):
+            values = _wide(given, stimulus.widths[name])
             # The kernels read lanes that lie side by side ten times as fast as others.
-            values = _wide(values, stimulus.widths[name])
             packed = values if not values.ndim or values.strides[-1] == values.itemsize else values.copy(order="C")
             whole = np.broadcast_to(packed, stimulus.shape)
             signals[k] = _Signal(
