@@ -103,6 +103,11 @@ def test_random_netlists_in_one_build_equal_verilator(parts: list[Netlist]) -> N
     exact(check, 2_000, 2 * len(together.netlist.nets), 10_000)
 
 
+def test_one_random_netlist_is_checked_as_many_are() -> None:
+    case = contract.random_together(contract.random_cases(resolve("nangate45"), 1, 10, seed=5), 200, seed=6)
+    assert contract.zero_delay_toggles(case, Engine(case.netlist), "icarus").passed
+
+
 def test_a_wrong_cell_fails_the_checks() -> None:
     case = contract.random_together(contract.random_cases(resolve("nangate45"), 5, 10, seed=5), 200, seed=6)
     at = next(k for k, instance in enumerate(case.netlist.instances) if instance.cell == "AND2_X1")

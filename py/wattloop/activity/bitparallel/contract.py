@@ -187,7 +187,8 @@ def random_together(cases: Sequence[Case], transitions: int, seed: int) -> Case:
     """All random netlists of `cases` in one, so that a simulator builds once."""
     parts = [case.netlist for case in cases]
     stimulus = random_inputs(parts, transitions, np.random.default_rng(seed))
-    return Case(f"{len(parts)} random netlists", "random", side_by_side(parts), stimulus)
+    netlist = side_by_side(parts) if len(parts) > 1 else parts[0]
+    return Case(f"{len(parts)} random netlists", "random", netlist, stimulus)
 
 
 def added(checks: Sequence[Check], netlist: str) -> Check:
