@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -14,7 +14,6 @@ from wattloop.errors import ConfigError
 WEIGHTS = arrays(np.int8, st.tuples(st.integers(1, 6), st.integers(1, 20)), elements=st.integers(-128, 127))
 
 
-@settings(deadline=None)  # the first example imports scikit-learn
 @given(weights=WEIGHTS, ratio=st.floats(0, 0.99), values=st.integers(2, 20))
 def test_few_values_zero_among_them_and_the_smallest_pruned(weights: np.ndarray, ratio: float, values: int) -> None:
     mapped = one_shot(weights, ratio, values)
@@ -26,7 +25,6 @@ def test_few_values_zero_among_them_and_the_smallest_pruned(weights: np.ndarray,
     assert not kept.size or not pruned.size or kept.min() >= pruned.max()
 
 
-@settings(deadline=None)
 @given(weights=WEIGHTS)
 def test_with_room_for_all_values_nothing_moves(weights: np.ndarray) -> None:
     np.testing.assert_array_equal(one_shot(weights, 0.0, 256), weights)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from wattloop.compression.result import CompressionResult
 from wattloop.flow.compression import COMPRESSION, compress_flow
 from wattloop.flow.resumption import resumption
 from wattloop.flow.settings import Settings
+from wattloop.gates.spec import MacSpec
 from wattloop.runs import run_folder
 from wattloop.store import Store, cache_root
 
@@ -37,6 +39,25 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def folder(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compressed(settings, tmp_path_factory.mktemp("compress") / "run")
+
+
+def test_on_a_cell_without_some_weights_network_and_sets_keep_to_what_it_holds(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """A shifting cell holds 15 values; int8 and compressed networks are both made of them."""
+    cell = MacSpec(multiplier="shift")
+    hardware = replace(settings.hardware, array=replace(settings.hardware.array, mac=cell))
+    own = replace(settings, hardware=hardware, compress=replace(settings.compress, max_layers=1))
+    found = CompressionResult.load(compressed(own, tmp_path / "run"))
+    assert found.network is not None
+    for name in found.network.layers:
+        assert set(np.unique(found.network.integer_weight(name)).tolist()) <= set(cell.weight_values)
+    held = np.array(cell.weight_values) + 128
+    for layer in found.layers:
+        usage, curve = np.array(layer.histogram_before), np.array(layer.curve_before)
+        assert usage[held].sum() == usage.sum() > 0
+        assert np.isfinite(curve[held]).all()
+        assert np.isinf(np.delete(curve, held)).all()
 
 
 @pytest.fixture(scope="module")

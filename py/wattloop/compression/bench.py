@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from wattloop.compression.candidates import legal_values
 from wattloop.compression.remap import Bool, Int8, Int64, as_values, histogram, remap
 from wattloop.compression.subject import Constraint, Float, Quality, Subject
 from wattloop.power.oracle import EnergyOracle, LayerEnergy
@@ -29,6 +30,7 @@ class Bench:
         self.oracle = oracle
         self.layer = layer
         self.constraint = constraint
+        self._legal = legal_values(oracle.value_energy_fj(layer))
         subject.constrain(layer, constraint)
         self.refresh()
 
@@ -50,7 +52,7 @@ class Bench:
 
     def weights(self, values: Iterable[int] | None) -> Int8:
         """The layer's integer weights if `values` were allowed."""
-        return remap(self._latent, values, self.mask)
+        return remap(self._latent, self._legal if values is None else values, self.mask)
 
     def usage(self) -> Int64:
         """How often each value would be used without a set among the weights that the mask keeps, shape (256,)."""

@@ -18,6 +18,12 @@ _VALUES = np.arange(LEAST, GREATEST + 1, dtype=np.float64)
 _SQUARES: Float = (_VALUES[:, None] - _VALUES[None, :]) ** 2
 
 
+def legal_values(price: Float) -> list[int] | None:
+    """Values that have a price: those that the hardware can hold; None for all 256."""
+    legal = np.flatnonzero(np.isfinite(price)) + LEAST
+    return None if len(legal) == len(price) else legal.tolist()
+
+
 def rank_values(usage: npt.ArrayLike, energy_fj: Float, energy_weight: float, limit: int) -> tuple[int, ...]:
     """The used weight values in the order in which they are worth allowing; every prefix is a candidate set.
 

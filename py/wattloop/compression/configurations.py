@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattloop.compression.candidates import rank_values
+from wattloop.compression.candidates import legal_values, rank_values
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.pruning import magnitude_mask
 from wattloop.compression.remap import GREATEST, LEAST, Int64, histogram, remap
@@ -43,7 +43,7 @@ def ordered(oracle: EnergyOracle, layer: str, latent: Float32, config: CompressC
     found = []
     for ratio in set(config.ratios):
         mask = magnitude_mask(latent, ratio)
-        usage = histogram(remap(latent, None)[mask])
+        usage = histogram(remap(latent, legal_values(price))[mask])
         values = rank_values(usage, price, config.energy_weight, config.k_init)
         for size in sorted(set(config.set_sizes), reverse=True):
             values = _shrunk(values, size, usage, price, config.epsilon)

@@ -37,8 +37,15 @@ class State:
 class NetworkSubject:
     """Implements `wattloop.compression.subject.Subject`; changes the network that it is given."""
 
-    def __init__(self, network: QuantizedNetwork, dataset: Dataset, config: CompressConfig) -> None:
+    def __init__(
+        self,
+        network: QuantizedNetwork,
+        dataset: Dataset,
+        config: CompressConfig,
+        legal: tuple[int, ...] | None = None,
+    ) -> None:
         self.network = network
+        self.legal = legal
         self._dataset = dataset
         self._config = config
 
@@ -60,15 +67,16 @@ class NetworkSubject:
 
     def constrain(self, layer: str, constraint: Constraint) -> None:
         """Replace the constraint of `layer`."""
-        if constraint.values is None and constraint.mask is None:
+        values = self.legal if constraint.values is None else constraint.values
+        if values is None and constraint.mask is None:
             release(self.network, layer)
         else:
-            constrain(self.network, layer, constraint.values, constraint.mask)
+            constrain(self.network, layer, values, constraint.mask)
 
     def allowed(self, layer: str) -> tuple[int, ...] | None:
         """The set in force on `layer`."""
         found = constraint_of(self.network, layer)
-        return None if found is None else found.values
+        return None if found is None or found.values == self.legal else found.values
 
     def sensitivity(self, layer: str) -> Float:
         """Diagonal Fisher information per squared step, on the first `fisher_images` training images."""

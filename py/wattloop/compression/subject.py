@@ -42,7 +42,7 @@ class Constraint:
     """What a layer's weights may be.
 
     Attributes:
-        values: the allowed set in ascending order, 0 included; None allows all 256.
+        values: the allowed set in ascending order, 0 included; None allows all 256, as far as the hardware holds them.
         mask: shape (out_channels, reduction), True where a weight is kept; None keeps all.
     """
 
@@ -70,7 +70,7 @@ class Subject(Protocol):
         """Replace the constraint of `layer`."""
 
     def allowed(self, layer: str) -> tuple[int, ...] | None:
-        """The set in force on `layer`, ascending; None where all 256 values are allowed."""
+        """The set in force on `layer`, ascending; None where all values that the hardware holds are allowed."""
 
     def sensitivity(self, layer: str) -> Float:
         """Diagonal Fisher information per squared integer step of each weight, same shape, on training images."""

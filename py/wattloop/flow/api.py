@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from wattloop.flow.estimation import traced, tracer
 from wattloop.flow.simulator import Simulator
+from wattloop.flow.training import legal_weights
 from wattloop.power.energy_table import EnergyTable
 from wattloop.power.estimate import Estimate
 
@@ -109,6 +110,7 @@ def compress(
         on_event=on_event,
         resume=resume,
         resume_facts=simulator.key,
+        legal=legal_weights(simulator.hardware.array.mac),
     )
 
 

@@ -12,7 +12,7 @@ from wattloop.flow.reporting import report
 from wattloop.flow.resumption import resume_folder, resumption
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
-from wattloop.flow.training import Trained, trained_network
+from wattloop.flow.training import Trained, legal_weights, trained_network
 from wattloop.runs import Run
 from wattloop.store import Store
 
@@ -63,6 +63,7 @@ def _compress(
             on_event=Watch(progress, step),
             resume=folder,
             resume_facts=simulator.key,
+            legal=legal_weights(settings.hardware.array.mac),
         )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from wattloop.errors import StorageError
 from wattloop.flow.progress import SILENT, Progress, Step
 from wattloop.flow.settings import Settings
+from wattloop.gates.spec import MacSpec
 from wattloop.runs import Run
 from wattloop.store import Store, content_key, write_atomic
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # Part of the cache key: raise it when training changes in a way that no setting shows.
 _VERSION = 1
+_WEIGHT_BITS = 8
 _NETWORK = "network.safetensors"
 _HISTORY = "history.json"
 
@@ -85,9 +87,19 @@ def trained_network(settings: Settings, *, store: Store | None = None, progress:
 def _key(settings: Settings, dataset: Dataset) -> str:
     network, training = settings.network, settings.training
     data = (dataset.name, dataset.train.images, dataset.train.labels)
-    recipe = (network.model, network.calibration_images, network.seed, training, network.mean, network.std)
+    legal = legal_weights(settings.hardware.array.mac)
+    recipe = (network.model, network.calibration_images, network.seed, training, network.mean, network.std, legal)
     start = None if network.initial_weights is None else _bytes(network.initial_weights)
     return content_key("network", _VERSION, importlib.metadata.version("torch"), data, recipe, start)
+
+
+def legal_weights(mac: MacSpec) -> tuple[int, ...] | None:
+    """The 8-bit weights that the cell can hold; None for all.
+
+    A cell with narrower weights is none of them: its network is requantised (`arith.representable.fitted`).
+    """
+    everything = mac.weight_bits < _WEIGHT_BITS or len(mac.weight_values) == 1 << _WEIGHT_BITS
+    return None if everything else mac.weight_values
 
 
 def _bytes(path: str) -> bytes:
@@ -99,6 +111,7 @@ def _bytes(path: str) -> bytes:
 
 def _train(settings: Settings, dataset: Dataset, folder: Path, progress: Progress) -> None:
     from wattloop.nn.checkpoint import save
+    from wattloop.nn.constraint import constrain
     from wattloop.nn.float_weights import load_float_weights
     from wattloop.nn.models import Normalized, build
     from wattloop.nn.quantize import quantize
@@ -117,6 +130,9 @@ def _train(settings: Settings, dataset: Dataset, folder: Path, progress: Progres
         fit(model, dataset, training.pretrain, validate=True, on_epoch=note.epoch, progress=note.steps)
     with progress.step(f"training {name} in int8") as step:
         quantized = quantize(model, dataset.train.images[: network.calibration_images])
+        legal = legal_weights(settings.hardware.array.mac)
+        for layer in quantized.layers if legal is not None else ():
+            constrain(quantized, layer, legal)
         note = _Note(step, "int8", history)
         fit(quantized, dataset, training.qat, validate=True, on_epoch=note.epoch, progress=note.steps)
     save(quantized, folder / _NETWORK, metadata={"seed": str(network.seed)})
