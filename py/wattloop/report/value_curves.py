@@ -43,6 +43,7 @@ def layer_curves(compression: Compression) -> list[Curve]:
     curves = []
     for layer in compression.layers:
         rows = compression.values.filter(layer=layer).sort("value")
+        rows = rows.filter(pl.col("curve_before").is_finite())  # what the cell cannot hold has no energy
         values, energy = rows["value"].to_numpy(), rows["curve_before"].to_numpy()
         curves.append(Curve(layer, values.astype(np.int64), energy, None))
     return curves
