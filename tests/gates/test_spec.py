@@ -81,3 +81,9 @@ def test_every_option_shows_in_the_module_name() -> None:
 def test_full_size_tile_takes_the_cycles_of_its_phases() -> None:
     assert ArraySpec().tile_cycles == 64 + 64 + 63 + 63
     assert ArraySpec(rows=3, cols=2).cycles_of(10) == 3 + 10 + 2 + 1
+
+
+def test_a_cells_meaning_tells_codes_apart_that_gates_may_share() -> None:
+    plain, signed = MacSpec(weight_bits=3), MacSpec(weight_bits=3, multiplier="sign_magnitude")
+    assert plain.meaning == (0, 1, 2, 3, -4, -3, -2, -1)
+    assert signed.meaning == (0, 1, 2, 3, 0, -1, -2, -3)

@@ -9,10 +9,11 @@ import pytest
 
 from wattloop.power.exploration import Exploration, LayerOnTemplate, TemplateHardware
 from wattloop.report.exploration import as_json, pareto_plot, tables
+from wattloop.report.units import percent
 from wattloop.report.write import write_report
 
-FAST = TemplateHardware("array", "mac_array", "fused", 584, 188.2, 180.5, 7.8, 11.7, 11.6, 0.0, 0.0)
-SLOW = TemplateHardware("tall", "mac_tall", "split", 700, 150.0, 201.0, 9.0, -10.0, None, 0.25, 0.0)
+FAST = TemplateHardware("array", "mac_array", "fused", 584, 188.2, 180.5, 7.8, 11.7, 11.6, 0.69, 0.0, 0.0)
+SLOW = TemplateHardware("tall", "mac_tall", "split", 700, 150.0, 201.0, 9.0, -10.0, None, 0.7, 0.25, 0.0)
 ROW = LayerOnTemplate("array", "conv2", "int8", 100, 200, 18_000.0, 9_000.0, 1_800.0, 200.0, 2_000.0, 50.0)
 ROWS = tuple(
     replace(ROW, template=name, stage=stage, datapath_fj=datapath)
@@ -23,7 +24,8 @@ ROWS = tuple(
         ("tall", "compressed", 5_000.0),
     )
 )
-FOUND = Exploration((FAST, SLOW), ROWS, (("array", "tall", 0.875),), {"layers": "conv2", "clock_ps": "200"})
+REFERENCE = {"layers": "conv2", "clock_ps": "200", "ranks of weights on": "conv2"}
+FOUND = Exploration((FAST, SLOW), ROWS, (("array", "tall", 0.875),), REFERENCE)
 
 
 def test_a_cell_that_misses_the_clock_says_so() -> None:
@@ -37,7 +39,10 @@ def test_savings_are_against_the_same_cell_in_int8() -> None:
     energies = tables(FOUND)["Energy, conv2"]
     assert energies["saved"].to_list() == ["0.00 %", "50.00 %", "0.00 %", "75.00 %"]
     assert energies["datapath, fJ"][0] == "180.00 ± 0.50"
-    assert energies["total, fJ"][0] == "190.0"
+    assert energies["total in a MAC cycle, fJ"][0] == "190.0"
+    assert energies["saved in a MAC cycle"][1] == percent(90 / 190)
+    assert energies["total of all cycles, fJ"][0] == "200.0"
+    assert energies["saved of all cycles"][1] == percent(90 / 200)
     assert energies["glitches"][0] == "50.00 %"
 
 
@@ -48,14 +53,14 @@ def test_energy_times_delay_is_the_totals_at_the_shortest_period() -> None:
 
 
 def test_ranks_are_a_square() -> None:
-    ranks = tables(FOUND)["Rank correlation of E(w)"]
+    ranks = tables(FOUND)["Rank correlation of E(w), conv2"]
     assert ranks.rows() == [("array", "1", "0.875"), ("tall", "0.875", "1")]
 
 
 def test_programs_get_the_int8_figures_at_the_top_and_the_stages_below() -> None:
     first, second = as_json(FOUND)["templates"]
     assert (first["name"], first["area_um2"], first["critical_path_ps"]) == ("array", 188.2, pytest.approx(188.3))
-    assert (first["datapath_fj"], first["total_fj"]) == (180.0, 190.0)
+    assert (first["datapath_fj"], first["total_fj"], first["whole_fj"]) == (180.0, 190.0, 200.0)
     assert first["compressed"]["datapath_fj"] == 90.0
     assert first["mapped"] is None
     assert (first["meets_clock"], second["meets_clock"]) == (True, False)

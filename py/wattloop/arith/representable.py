@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -87,6 +88,21 @@ def fitted(trace: LayerTrace, spec: MacSpec) -> Fitted:
         LayerTrace(whole, narrow),
         changed_weights=_changed(layer.weight, weight, coarser),
         changed_inputs=_changed(trace.inputs, narrow, dropped),
+    )
+
+
+def changed_shares(traces: Sequence[LayerTrace], spec: MacSpec) -> tuple[float, float]:
+    """Shares of the weights and of the inputs of layers that the cell cannot take as they are.
+
+    Args:
+        traces: the layers, as the network has them.
+        spec: the cell.
+    """
+    found = [fitted(trace, spec) for trace in traces]
+    weights, inputs = ([trace.layer.weight.size for trace in traces], [trace.inputs.size for trace in traces])
+    return (
+        float(np.average([one.changed_weights for one in found], weights=weights)),
+        float(np.average([one.changed_inputs for one in found], weights=inputs)),
     )
 
 

@@ -11,6 +11,7 @@ from wattloop.arith.kinds import SavedModel, load_statistics
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.representable import fitted
 from wattloop.errors import ModelError, StorageError
+from wattloop.flow.fitting import fit_facts
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
@@ -82,7 +83,9 @@ def characterize_flow(
         run.facts |= simulator.cell.facts
         if statistics is None:
             trained = trained_network(settings, store=store, progress=progress)
-            ((table, observed),) = _tables(simulator, _traces(settings, trained, [_layer(settings, trained)]), run)
+            ((table, observed),) = _tables(
+                simulator, _traces(settings, trained, [_layer(settings, trained)], run, progress), run
+            )
         else:
             observed = load_statistics(statistics)
             table = simulator.characterized(observed)
@@ -108,7 +111,7 @@ def characterize_network(
     with Simulator.working(settings, store=store, progress=progress) as simulator:
         run.facts |= simulator.cell.facts
         trained = trained_network(settings, store=store, progress=progress)
-        found = _tables(simulator, _traces(settings, trained, list(trained.network.layers)), run)
+        found = _tables(simulator, _traces(settings, trained, list(trained.network.layers), run, progress), run)
     report(run, progress)
     return tuple(_summary(table, None) for table, _ in found)
 
@@ -146,11 +149,15 @@ def check_tables(
     return tuple(tables)
 
 
-def _traces(settings: Settings, trained: Trained, layers: list[str]) -> list[LayerTrace]:
-    """The layers on training images, with what the cell can hold of them."""
+def _traces(
+    settings: Settings, trained: Trained, layers: list[str], run: Run | None = None, progress: Progress = SILENT
+) -> list[LayerTrace]:
+    """The layers on training images, with what the cell can hold of them; the run notes what it cannot."""
     from wattloop.nn.trace import trace
 
     seen = trace(trained.network, trained.dataset.train.images[: settings.characterize.images], layers=layers)
+    if run is not None:
+        run.facts |= fit_facts(seen, settings.hardware.array.mac, progress)
     return [fitted(layer, settings.hardware.array.mac).trace for layer in seen]
 
 

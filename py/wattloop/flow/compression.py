@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattloop.errors import ConfigError
 from wattloop.flow.events import Watch
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
@@ -12,7 +13,8 @@ from wattloop.flow.reporting import report
 from wattloop.flow.resumption import resume_folder, resumption
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
-from wattloop.flow.training import Trained, legal_weights, trained_network
+from wattloop.flow.training import WEIGHT_BITS, Trained, legal_weights, trained_network
+from wattloop.gates.spec import MacSpec
 from wattloop.runs import Run
 from wattloop.store import Store
 
@@ -37,6 +39,7 @@ def compress_flow(
         progress: told of every step and decision.
     """
     check_inputs(settings, progress)
+    _require_whole_operands(settings.hardware.array.mac)
     with Simulator.working(settings, store=store, progress=progress) as simulator:
         run.facts |= simulator.cell.facts | {"simulator": simulator.backend.name}
         trained = trained_network(settings, store=store, progress=progress)
@@ -46,6 +49,15 @@ def compress_flow(
             result.save(run.folder / COMPRESSION)
             report(run, progress)
     return result
+
+
+def _require_whole_operands(mac: MacSpec) -> None:
+    """Refuse cells whose network would first have to be requantised."""
+    if mac.weight_bits < WEIGHT_BITS or mac.activation_bits < WEIGHT_BITS:
+        raise ConfigError(
+            f"hardware.array.mac takes weights of {mac.weight_bits} and activations of {mac.activation_bits} bits:"
+            " networks are compressed in 8 bits; estimate and explore take narrower cells"
+        )
 
 
 def _compress(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.representable import fitted
+from wattloop.flow.fitting import fit_facts
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
@@ -48,6 +49,7 @@ def estimate_flow(settings: Settings, run: Run, *, store: Store | None = None, p
         trained = trained_network(settings, store=store, progress=progress)
         trace = tracer(trained.network, trained.dataset.test.images[: chosen.images], settings.hardware.array.mac)
         network, profiled = traced(trace, min(chosen.images, len(trained.dataset.test.images)), chosen.profiled)
+        run.facts |= _fit(trained.network, trained.dataset.test.images, settings.hardware.array.mac, progress)
         estimate = simulator.estimated(network, profiled)
         estimate.save(run.folder / ESTIMATE)
         oracle = simulator.tables(profiled)
@@ -60,6 +62,12 @@ def estimate_flow(settings: Settings, run: Run, *, store: Store | None = None, p
         }
     report(run, progress)
     return estimate
+
+
+def _fit(network: QuantizedNetwork, images: Images, mac: MacSpec, progress: Progress) -> dict[str, str]:
+    from wattloop.nn.trace import trace
+
+    return fit_facts(trace(network, images[:1]), mac, progress)
 
 
 def tracer(

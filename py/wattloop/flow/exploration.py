@@ -13,7 +13,7 @@ import numpy.typing as npt
 from wattloop import parallel
 from wattloop.arith.layer import LayerTrace
 from wattloop.compression.one_shot import one_shot
-from wattloop.errors import ModelError
+from wattloop.errors import ConfigError, LibertyError, ModelError
 from wattloop.flow.hardware import build_hardware, is_built
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.pricing import Candidate
@@ -22,11 +22,14 @@ from wattloop.flow.reporting import report
 from wattloop.flow.settings import HardwareSettings, Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, trained_network
-from wattloop.gates.spec import MacSpec
+from wattloop.gates.libraries import resolve
+from wattloop.gates.spec import ArraySpec, MacSpec
+from wattloop.gates.synthesis import can_build
 from wattloop.gates.templates import chosen as chosen_templates
+from wattloop.gates.templates import templates
 from wattloop.power.exploration import Exploration, rank_correlations
 from wattloop.runs import Run
-from wattloop.store import Store
+from wattloop.store import Store, content_key
 
 if TYPE_CHECKING:
     from wattloop.nn.network import QuantizedNetwork
@@ -54,9 +57,11 @@ def explore_flow(
         LibertyError: the library cannot build one of the cells.
     """
     check_inputs(settings, progress)
-    cells = _cells(settings)
-    trained = trained_network(settings, store=store, progress=progress)
-    traces = _traced(settings, trained.network, trained)
+    cells = _cells(settings, progress)
+    # One network for all cells: that of the cell which holds every weight.
+    plain = replace(settings, hardware=replace(settings.hardware, array=ArraySpec()))
+    trained = trained_network(plain, store=store, progress=progress)
+    traces = _traced(settings, trained)
     pairs = list(zip(traces, _compressed(settings, trained, traces), strict=True))
     candidates = _synthesised(settings, cells, store or Store(), progress)
     found = [candidate.explored(pairs, progress) for candidate in candidates]
@@ -72,17 +77,28 @@ def explore_flow(
     return exploration
 
 
-def _cells(settings: Settings) -> Mapping[str, MacSpec]:
-    """The templates asked for, and the cells that the settings spell out."""
-    own = settings.explore.cells
-    names = settings.explore.templates
-    return {**(chosen_templates(names) if names else {}), **own}
+def _cells(settings: Settings, progress: Progress) -> Mapping[str, MacSpec]:
+    """The templates asked for, and the cells that the settings spell out; of all templates those that can be built."""
+    own, names = settings.explore.cells, settings.explore.templates
+    taken = sorted(own.keys() & templates().keys())
+    if taken:
+        raise ConfigError(f"explore.cells: {', '.join(taken)} is the name of a template: choose another one")
+    wanted = {**(chosen_templates(names) if names else {}), **own}
+    library = resolve(settings.hardware.library)
+    missing = [name for name, cell in wanted.items() if not can_build(cell, library)]
+    named = [name for name in missing if name in own or name in names]
+    if named:
+        raise LibertyError(f"library {library.name} has no clock gating cell, which {', '.join(named)} needs")
+    if missing:
+        progress.tell(f"library {library.name} has no clock gating cell: left out {', '.join(missing)}")
+    return {name: cell for name, cell in wanted.items() if name not in missing}
 
 
-def _traced(settings: Settings, network: QuantizedNetwork, trained: Trained) -> list[LayerTrace]:
-    """The layers of a network on the first test images."""
+def _traced(settings: Settings, trained: Trained) -> list[LayerTrace]:
+    """The layers asked for, on the first test images."""
     from wattloop.nn.trace import trace
 
+    network = trained.network
     convolutions = [name for name, layer in network.layers.items() if layer.kind == "conv"]
     names: list[str] = []
     for wanted in settings.explore.layers:
@@ -102,11 +118,38 @@ def _compressed(settings: Settings, trained: Trained, traces: Sequence[LayerTrac
     """The layers of the compressed network on the same images, or pruned and mapped here, on the same inputs."""
     chosen = settings.explore
     if chosen.compressed is not None:
-        from wattloop.nn.checkpoint import load
-
-        return _traced(settings, load(Path(chosen.compressed)), trained)
+        return _traced_alike(load_compressed(Path(chosen.compressed)), trained, traces)
     weights = [one_shot(trace.layer.weight, chosen.prune, chosen.values) for trace in traces]
     return [_with(trace, weight) for trace, weight in zip(traces, weights, strict=True)]
+
+
+def load_compressed(path: Path) -> QuantizedNetwork:
+    """The network of a checkpoint."""
+    from wattloop.nn.checkpoint import load
+
+    return load(path)
+
+
+def _traced_alike(network: QuantizedNetwork, trained: Trained, traces: Sequence[LayerTrace]) -> list[LayerTrace]:
+    """The same layers of another network on the same images.
+
+    Raises:
+        ModelError: it lacks one, or one has another shape.
+    """
+    from wattloop.nn.trace import trace
+
+    names = [one.layer.name for one in traces]
+    missing = [name for name in names if name not in network.layers]
+    found = [] if missing else trace(network, trained.dataset.test.images[: traces[0].images], layers=names)
+    shapes = [(one.layer.kind, one.layer.geometry) for one in traces]
+    wrong = missing or [
+        one.layer.name
+        for one, shape in zip(found, shapes, strict=True)
+        if (one.layer.kind, one.layer.geometry) != shape
+    ]
+    if wrong:
+        raise ModelError(f"explore.compressed is another network: its layer {wrong[0]} is missing or of another shape")
+    return found
 
 
 def _with(trace: LayerTrace, weight: Int8) -> LayerTrace:
@@ -115,12 +158,15 @@ def _with(trace: LayerTrace, weight: Int8) -> LayerTrace:
 
 def _reference(settings: Settings, trained: Trained, traces: Sequence[LayerTrace]) -> dict[str, str]:
     hardware, chosen = settings.hardware, settings.explore
-    made = f"{chosen.prune:.0%} pruned, {chosen.values} values, one shot" if chosen.compressed is None else "checkpoint"
+    made = f"{chosen.prune:.0%} pruned, {chosen.values} values, one shot"
+    if chosen.compressed is not None:
+        made = f"checkpoint {content_key(Path(chosen.compressed).read_bytes())}"
     return {
         "network": f"{settings.network.model} on {settings.network.dataset}",
         "network key": trained.key,
         "layers": ", ".join(trace.layer.name for trace in traces),
-        "images": str(chosen.images),
+        "images": str(traces[0].images),
+        "ranks of weights on": traces[-1].layer.name,
         "tiles of a layer": str(chosen.tiles),
         "compressed": made,
         "array": f"{hardware.array.rows}x{hardware.array.cols}, {hardware.array.pixels} pixels",

@@ -12,13 +12,15 @@ import numpy.typing as npt
 
 from wattloop.activity.backend import backend
 from wattloop.arith.layer import LayerTrace
-from wattloop.arith.representable import fitted
+from wattloop.arith.representable import changed_shares, fitted
 from wattloop.compression.bit_exact import cheaper_signs, cheapest_offset, with_signs
+from wattloop.errors import ConfigError
 from wattloop.flow.progress import Progress, Step
 from wattloop.flow.simulator import Simulator
 from wattloop.gates.multipliers import multiplier
 from wattloop.gates.opensta import opensta_slack
 from wattloop.gates.spec import MacSpec
+from wattloop.power.edge import preload_fj
 from wattloop.power.exploration import LayerOnTemplate, TemplateHardware
 from wattloop.power.oracle import HardwareMapping
 from wattloop.power.tile_energies import TileEnergies, breakdown, total_fj
@@ -28,10 +30,11 @@ from wattloop.store import content_key
 Int8 = npt.NDArray[np.int8]
 
 # Part of the cache key: raise it when what is measured changes in a way that neither a setting nor the simulator shows.
-_VERSION = 2
+_VERSION = 3
 _FIGURES = "figures.json"
 # Tiles that an offset of the partial sums is chosen on.
 _OFFSET_TILES = 2
+_WEIGHT_BITS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +75,9 @@ class Candidate:
         synthesis, clock_ps = self.simulator.cell.synthesis, self.simulator.hardware.clock_ps
         netlist, timing = synthesis.netlist, synthesis.timing
         signoff = opensta_slack(netlist, clock_ps=clock_ps, context=timing.context)
-        found = [fitted(trace, self.mac) for trace in traces]
-        weights = [(one.changed_weights, trace.layer.weight.size) for one, trace in zip(found, traces, strict=True)]
-        inputs = [(one.changed_inputs, trace.inputs.size) for one, trace in zip(found, traces, strict=True)]
+        array = replace(self.simulator.hardware.array, psum_preload=True)
+        preload = preload_fj(netlist, array, clock_ps=clock_ps, load=self.simulator.hardware.load)
+        changed_weights, changed_inputs = changed_shares(traces, self.mac)
         return TemplateHardware(
             name=self.name,
             module=netlist.name,
@@ -85,8 +88,9 @@ class Candidate:
             setup_ps=timing.setup_ps,
             slack_ps=timing.slack_ps,
             opensta_slack_ps=None if signoff is None else signoff.slack_ps,
-            changed_weights=_mean(weights),
-            changed_inputs=_mean(inputs),
+            preload_fj=preload.total_fj / (array.rows * array.cols),
+            changed_weights=changed_weights,
+            changed_inputs=changed_inputs,
         )
 
     def explored(
@@ -133,6 +137,11 @@ class Candidate:
         trace = oracle.traces[laid.layer]
         measured = oracle.simulate(laid.layer, laid.weight, HardwareMapping(psum_offset=laid.psum_offset))
         origins, datapath = breakdown(measured), total_fj(measured, "datapath")
+        if any(part.accounting != "datapath" for part in measured):
+            raise ConfigError(
+                f"explore.simulator = {oracle.backend.name!r} sees no glitches, which decide between cells:"
+                " use bitparallel-timed"
+            )
         return LayerOnTemplate(
             template=self.name,
             layer=laid.layer,
@@ -153,15 +162,10 @@ class Candidate:
         return replace(self.simulator.tiles(traces), idle=True)
 
     def _curve(self, trace: LayerTrace) -> dict[int, float]:
-        """E(w) of every weight value that the cell can hold."""
+        """E(w) of every weight value that the cell can hold, on the scale of 8 bits."""
         table = self.simulator.tables([trace]).tables[trace.layer.name]
-        return dict(zip(table.weights.tolist(), table.dynamic_fj.tolist(), strict=True))
-
-
-def _mean(parts: Sequence[tuple[float, int]]) -> float:
-    """Mean of shares, each of so many."""
-    shares, sizes = zip(*parts, strict=True)
-    return float(np.average(shares, weights=sizes))
+        weights = table.weights << (_WEIGHT_BITS - self.mac.weight_bits)
+        return dict(zip(weights.tolist(), table.dynamic_fj.tolist(), strict=True))
 
 
 def _pe_cycles(measured: Sequence[TileEnergies]) -> int:

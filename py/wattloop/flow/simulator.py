@@ -113,7 +113,8 @@ class Simulator:
     def key(self) -> str:
         """Content key of all that its tables depend on beside the traces."""
         chosen = replace(self.characterize, layer=None, images=1)
-        return content_key(_code(), self.cell.netlist.digest, self.hardware, chosen, self.backend.name)
+        meaning = self.hardware.array.mac.meaning  # one's own multiplier may change it without a gate
+        return content_key(_code(), self.cell.netlist.digest, self.hardware, meaning, chosen, self.backend.name)
 
     def tables(self, traces: Sequence[LayerTrace]) -> TableOracle:
         """Tables of energy by weight value on the transitions of `traces`; a `Profiler`, cached by content.
@@ -163,7 +164,7 @@ class Simulator:
             with self.progress.step("characterising the loading of weights"):
                 load_table(netlist, mac, backend(named)).save(folder / _LOADS)
 
-        key = content_key(_code(), netlist.digest, mac, named)
+        key = content_key(_code(), netlist.digest, mac, mac.meaning, named)
         return self.store.load("loads", key, build, lambda entry: LoadTable.load(entry / _LOADS))
 
     @cached_property

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Part of the cache key: raise it when training changes in a way that no setting shows.
 _VERSION = 1
-_WEIGHT_BITS = 8
+WEIGHT_BITS = 8
 _NETWORK = "network.safetensors"
 _HISTORY = "history.json"
 
@@ -98,7 +98,7 @@ def legal_weights(mac: MacSpec) -> tuple[int, ...] | None:
 
     A cell with narrower weights is none of them: its network is requantised (`arith.representable.fitted`).
     """
-    everything = mac.weight_bits < _WEIGHT_BITS or len(mac.weight_values) == 1 << _WEIGHT_BITS
+    everything = mac.weight_bits < WEIGHT_BITS or len(mac.weight_values) == 1 << WEIGHT_BITS
     return None if everything else mac.weight_values
 
 

@@ -115,6 +115,11 @@ class MacSpec:
         return multiplier(self.multiplier).decode(patterns, self.weight_bits)
 
     @property
+    def meaning(self) -> tuple[int, ...]:
+        """Weight of every register pattern: what a cell's results depend on beside its gates."""
+        return tuple(self.weight_of_code(np.arange(1 << self.weight_code_bits)).tolist())
+
+    @property
     def factor_bits(self) -> int:
         """Width of the activation as a signed number."""
         return self.activation_bits + (0 if self.activation_signed else 1)

@@ -31,6 +31,8 @@ class TemplateHardware:
         arrival_ps, setup_ps: of the critical path, with sign-off loads among neighbours in the array.
         slack_ps: at the clock asked for; negative where it is missed.
         opensta_slack_ps: the same by OpenSTA, two cells side by side; None where it is not installed.
+        preload_fj: clock and leakage of the registers that would hold the offsets of partial sums, per cycle of a PE;
+            in no other figure.
         changed_weights: share of the int8 network's weights that the cell cannot hold as they are.
         changed_inputs: likewise of the inputs of its layers.
     """
@@ -44,6 +46,7 @@ class TemplateHardware:
     setup_ps: float
     slack_ps: float
     opensta_slack_ps: float | None
+    preload_fj: float
     changed_weights: float
     changed_inputs: float
 
@@ -99,13 +102,16 @@ class PerMac:
 
     Attributes:
         datapath_fj, functional_fj, array_fj: per multiply-accumulate.
-        total_fj: `datapath_fj` and the clock and leakage of one cycle of an active PE.
+        total_fj: in a MAC cycle: `datapath_fj`, and the clock and leakage of one cycle of an active PE.
+        whole_fj: with the clock and leakage of all cycles of the active PEs, waiting ones too, per multiply-accumulate:
+            what `wattloop estimate` calls total.
         error_fj: standard error of `datapath_fj`.
     """
 
     datapath_fj: float
     functional_fj: float
     total_fj: float
+    whole_fj: float
     array_fj: float
     error_fj: float
 
@@ -133,10 +139,12 @@ class Exploration:
             return None
         macs, cycles = sum(row.macs for row in rows), sum(row.pe_cycles for row in rows)
         datapath_fj = sum(row.datapath_fj for row in rows) / macs
+        standing_fj = sum(row.clock_fj + row.leakage_fj for row in rows)
         return PerMac(
             datapath_fj=datapath_fj,
             functional_fj=sum(row.functional_fj for row in rows) / macs,
-            total_fj=datapath_fj + sum(row.clock_fj + row.leakage_fj for row in rows) / cycles,
+            total_fj=datapath_fj + standing_fj / cycles,
+            whole_fj=datapath_fj + standing_fj / macs,
             array_fj=datapath_fj + sum(row.idle_fj for row in rows) / macs,
             error_fj=sum(row.error_fj**2 for row in rows) ** 0.5 / macs,
         )
@@ -177,11 +185,12 @@ def rank_correlations(curves: Mapping[str, Mapping[int, float]]) -> tuple[tuple[
     """Spearman's rank correlation of E(w) for every pair of cells, over the weight values that both hold.
 
     Args:
-        curves: energy by weight value, by cell.
+        curves: energy by weight value, by cell; a pair with fewer than two values in common is left out.
     """
     names = list(curves)
     pairs = [(a, b) for k, a in enumerate(names) for b in names[k + 1 :]]
-    return tuple((a, b, _spearman(curves[a], curves[b])) for a, b in pairs)
+    found = ((a, b, _spearman(curves[a], curves[b])) for a, b in pairs if len(curves[a].keys() & curves[b].keys()) > 1)
+    return tuple(found)
 
 
 def _spearman(one: Mapping[int, float], other: Mapping[int, float]) -> float:
