@@ -12,7 +12,7 @@ from wattloop import config, parallel
 from wattloop.activity.backend import backend_names
 from wattloop.arith.kinds import KINDS
 from wattloop.compression.config import CompressConfig
-from wattloop.errors import ConfigError
+from wattloop.flow.checks import require, require_seed
 from wattloop.flow.explore_settings import ExploreSettings
 from wattloop.gates.spec import ArraySpec
 from wattloop.nn.config import TrainConfig
@@ -39,7 +39,7 @@ class HardwareSettings:
     array: ArraySpec = field(default_factory=ArraySpec)
 
     def __post_init__(self) -> None:
-        _require(1 <= self.clock_ps <= 1e6, "clock_ps", self.clock_ps, "1 to 1e6 ps")
+        require(1 <= self.clock_ps <= 1e6, "clock_ps", self.clock_ps, "1 to 1e6 ps")
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ class NetworkSettings:
 
     def __post_init__(self) -> None:
         both = (self.mean is None) == (self.std is None) and len(self.mean or ()) == len(self.std or ())
-        _require(both, "mean", self.mean, "as many numbers as std, or neither")
-        _require(all(value > 0 for value in self.std or ()), "std", self.std, "numbers above 0")
-        _require(self.calibration_images >= 1, "calibration_images", self.calibration_images, "1 or more")
-        _require_seed(self.seed)
+        require(both, "mean", self.mean, "as many numbers as std, or neither")
+        require(all(value > 0 for value in self.std or ()), "std", self.std, "numbers above 0")
+        require(self.calibration_images >= 1, "calibration_images", self.calibration_images, "1 or more")
+        require_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -128,15 +128,15 @@ class CharacterizeSettings:
 
     def __post_init__(self) -> None:
         known = backend_names()
-        _require(self.simulator in known, "simulator", self.simulator, ", ".join(known))
-        _require(self.statistics in KINDS, "statistics", self.statistics, ", ".join(KINDS))
+        require(self.simulator in known, "simulator", self.simulator, ", ".join(known))
+        require(self.statistics in KINDS, "statistics", self.statistics, ", ".join(KINDS))
         for name in ("images", "pairs", "most_pairs"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        _require(self.batches >= 2, "batches", self.batches, "2 or more")
-        _require(self.precision is None or 0 < self.precision < 1, "precision", self.precision, "above 0 and below 1")
-        _require(0 < self.quantile <= 1, "quantile", self.quantile, "above 0 and up to 1")
-        _require_seed(self.seed)
-        _require(self.tiles is None or self.tiles >= 1, "tiles", self.tiles, "1 or more")
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        require(self.batches >= 2, "batches", self.batches, "2 or more")
+        require(self.precision is None or 0 < self.precision < 1, "precision", self.precision, "above 0 and below 1")
+        require(0 < self.quantile <= 1, "quantile", self.quantile, "above 0 and up to 1")
+        require_seed(self.seed)
+        require(self.tiles is None or self.tiles >= 1, "tiles", self.tiles, "1 or more")
 
     @property
     def effort(self) -> Effort:
@@ -171,11 +171,11 @@ class EstimateSettings:
 
     def __post_init__(self) -> None:
         known = backend_names()
-        _require(self.simulator in known, "simulator", self.simulator, ", ".join(known))
+        require(self.simulator in known, "simulator", self.simulator, ", ".join(known))
         for name in ("images", "profiled"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        _require_seed(self.seed)
-        _require(self.tiles == "all" or self.tiles >= 1, "tiles", self.tiles, '1 or more, or "all"')
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        require_seed(self.seed)
+        require(self.tiles == "all" or self.tiles >= 1, "tiles", self.tiles, '1 or more, or "all"')
         _ = StopRule(
             0.5 if self.precision is None else self.precision, self.confidence
         )  # its own complaints name the field
@@ -206,8 +206,8 @@ class ParallelSettings:
     dask: str | None = None
 
     def __post_init__(self) -> None:
-        _require(self.count >= 0, "count", self.count, "0 or more")
-        _require(self.workers != "dask" or self.dask is not None, "dask", self.dask, "tcp://HOST:PORT")
+        require(self.count >= 0, "count", self.count, "0 or more")
+        require(self.workers != "dask" or self.dask is not None, "dask", self.dask, "tcp://HOST:PORT")
 
     def start(self) -> AbstractContextManager[Workers]:
         """The workers, for as long as the context lasts.
@@ -270,12 +270,3 @@ def seeded(seed: int | None) -> dict[str, str]:
     """Overrides that set every seed."""
     sections = ("network", "training.pretrain", "training.qat", "characterize", "estimate", "explore", "compress")
     return {} if seed is None else {f"{section}.seed": str(seed) for section in sections}
-
-
-def _require(ok: bool, name: str, value: object, legal: str) -> None:
-    if not ok:
-        raise ConfigError(f"{name} = {value!r} is illegal; legal: {legal}")
-
-
-def _require_seed(seed: int) -> None:
-    _require(0 <= seed < 1 << 32, "seed", seed, f"0 to {(1 << 32) - 1}")
