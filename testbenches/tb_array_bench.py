@@ -10,21 +10,19 @@ from cocotb.triggers import FallingEdge
 
 from drivers import reset, start_clock
 
-PORTS = ("w_i", "w_en_i", "a_i", "p_i", "count_i")
-
 
 @cocotb.test()
 async def play_the_ports(dut: HierarchyObject) -> None:
-    """Every line of ports.txt is a cycle: the ports' values in hexadecimal, and whether the counters are due then."""
-    cycles = [line.split() for line in Path("ports.txt").read_text().splitlines()]
+    """Below the ports' names every line of ports.txt is a cycle: their values in hexadecimal, and if counts are due."""
+    (*ports, _), *cycles = [line.split() for line in Path("ports.txt").read_text().splitlines()]
     assert cycles
-    for name in (*PORTS, "dump_i"):
+    for name in (*ports, "dump_i"):
         getattr(dut, name).value = 0
     start_clock(dut)
     await reset(dut)
     outputs = []
     for *values, due in cycles:
-        for name, value in zip(PORTS, values, strict=True):
+        for name, value in zip(ports, values, strict=True):
             getattr(dut, name).value = int(value, 16)
         await FallingEdge(dut.clk_i)
         outputs.append(int(dut.p_o.value))

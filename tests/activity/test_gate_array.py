@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
+import numpy as np
 import pytest
+from tests.cells import CLOCK_PS, small_templates
 
 from wattloop.activity.bitparallel.array_contract import gate_array, random_tiles, rtl_array
 from wattloop.activity.bitparallel.engine import Engine
-from wattloop.activity.cosim.array_bench import with_counters
+from wattloop.activity.cosim.array_bench import count_nets, with_counters
+from wattloop.activity.drive import switching_nets
 from wattloop.errors import NetlistError
 from wattloop.gates.libraries import resolve
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec, MacSpec
-from wattloop.gates.synthesis import run_synthesis
+from wattloop.gates.synthesis import Synthesis, run_synthesis
 
 # One tile that fills the array, one that leaves rows and columns, one that leaves columns only.
-SHAPES = {4: [(4, 4, 5), (3, 2, 5), (4, 1, 2)], 8: [(8, 8, 4), (5, 7, 3)]}
+SHAPES = {2: [(2, 3, 4), (1, 2, 3)], 4: [(4, 4, 5), (3, 2, 5), (4, 1, 2)], 8: [(8, 8, 4), (5, 7, 3)]}
 
 
 # The larger an array, the longer it compiles: `wattloop verify array` takes 8x8 of both multipliers to both simulators.
@@ -33,6 +38,72 @@ def test_every_net_of_every_cell_of_an_array_in_gates(multiplier: str, simulator
     assert len(whole) == 2 * len(SHAPES[size]) - 1  # used and idle cells, but for the tile that fills the array
     assert whole[0].numbers > size * size * 500
     assert whole[0].total > 10_000
+
+
+def small(template: str, *, psum_preload: bool = False) -> tuple[Synthesis, ArraySpec]:
+    """A cell of few bits, and the smallest array that the fast path takes."""
+    spec = ArraySpec(2, 3, mac=small_templates()[template], psum_preload=psum_preload)
+    return run_synthesis(spec.mac, resolve("nangate15"), clock_ps=CLOCK_PS["nangate15"]), spec
+
+
+@pytest.mark.parametrize("template", small_templates())
+def test_every_net_of_every_cell_of_a_small_array_of_every_template(template: str) -> None:
+    """Also of kept products, which are buses inside the cell, and with weights behind a gated clock."""
+    cell, spec = small(template)
+    checks = list(gate_array(cell, spec, random_tiles(spec, SHAPES[2]), "icarus"))
+    assert [check for check in checks if not check.passed] == []
+    assert len(checks) == 4 * (2 * len(SHAPES[2]) - 1)
+    assert checks[0].numbers == spec.rows * spec.cols * len(switching_nets(cell.netlist))
+    assert checks[0].total > 400
+
+
+def test_offsets_of_a_small_array_are_preloaded() -> None:
+    cell, spec = small("array_gated", psum_preload=True)
+    first, second = random_tiles(spec, SHAPES[2])
+    tiles = [replace(first, psum_in=np.array([5, -64, 63])), replace(second, psum_in=np.array([-1, 0, 21]))]
+    checks = list(gate_array(cell, spec, tiles, "icarus"))
+    assert [check for check in checks if not check.passed] == []
+    assert len(checks) == 4 * (2 * len(SHAPES[2]) - 1)
+
+
+def test_offsets_of_an_array_in_rtl_are_preloaded() -> None:
+    cell, spec = small("array", psum_preload=True)
+    checks = list(rtl_array(spec, random_tiles(spec, [(2, 3, 3)])[0], Engine(cell.netlist)))
+    assert [check for check in checks if not check.passed] == []
+    assert len(checks) == 7
+
+
+def test_clocks_are_not_counted_but_the_register_behind_one_is() -> None:
+    cell, spec = small("array_gated")
+    assert cell.netlist.gated_clocks
+    [seen] = count_nets(cell, spec, random_tiles(spec, [(2, 3, 3)]), simulator="icarus")
+    clocks = sorted(cell.netlist.clock_nets)
+    assert not seen.toggles[:, :, clocks].any()
+    assert not seen.high[:, :, clocks].any()
+    assert seen.toggles[:, :, cell.netlist.bus("w_q", 3)].any()
+
+
+CONTRADICTION = """
+from dataclasses import dataclass
+from wattloop.gates.multipliers import SignMagnitude
+
+@dataclass(frozen=True)
+class Contradiction(SignMagnitude):
+    name: str = "contradiction"
+    template: str = "mul_array.sv.j2"
+
+MULTIPLIER = Contradiction()
+"""
+
+
+def test_a_decode_that_contradicts_the_rtl_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights are laid down as sign and magnitude, and the hardware takes them for two's complement."""
+    (tmp_path / "mine.py").write_text(CONTRADICTION)
+    monkeypatch.setenv("WATTLOOP_MULTIPLIERS", str(tmp_path / "mine.py"))
+    spec = ArraySpec(2, 3, mac=MacSpec(3, 3, psum_bits=7, multiplier="contradiction"))
+    cell = run_synthesis(spec.mac, resolve("nangate15"))
+    checks = list(gate_array(cell, spec, random_tiles(spec, SHAPES[2]), "icarus"))
+    assert any(not check.passed for check in checks)
 
 
 def test_a_net_that_moves_once_more_is_seen() -> None:

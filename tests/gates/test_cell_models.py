@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,50 @@ def test_flip_flops_follow_their_edges_and_their_asynchronous_controls(small_lib
     ]
 
 
+GATE = """
+module bench;
+  reg ck = 0, e = 0, t = 0;
+  wire q;
+  CLKGATETST_X1 u (.CLK(ck), .E(e), .TE(t), .Q(q));
+  task show(input [8*12-1:0] what); #1 $display("%0s %b", what, q); endtask
+  initial begin
+    show("low");
+    ck = 1;               show("closed");
+    e = 1;                show("too late");
+    ck = 0;               show("open");
+    ck = 1;               show("passes");
+    e = 0;                show("whole");
+    ck = 0;               show("falls");
+    ck = 1;               show("closed");
+    t = 1;                show("test late");
+    ck = 0; #1 ck = 1;    show("test");
+    t = 0;                show("test ends");
+  end
+endmodule
+"""
+
+
+@pytest.mark.parametrize(("control", "late", "ends"), [("precontrol", 0, 1), ("postcontrol", 1, 0)])
+def test_a_clock_gate_passes_whole_pulses(control: str, late: int, ends: int, tmp_path: Path) -> None:
+    """A test pin before the latch waits for the next pulse, one behind it does not."""
+    cell = resolve("nangate15").cells["CLKGATETST_X1"]
+    assert cell.clock_gate is not None
+    gate = replace(cell.clock_gate, kind=f"latch_posedge_{control}")
+    assert simulate(tmp_path, verilog_model(replace(cell, clock_gate=gate)), GATE) == [
+        "low 0",
+        "closed 0",
+        "too late 0",
+        "open 0",
+        "passes 1",
+        "whole 1",
+        "falls 0",
+        "closed 0",
+        f"test late {late}",
+        "test 1",
+        f"test ends {ends}",
+    ]
+
+
 def test_a_file_of_models_holds_each_cell_that_is_used_once(small_netlist: Netlist) -> None:
     text = verilog_models(small_netlist)
     used = {instance.cell for instance in small_netlist.instances}
@@ -131,5 +176,12 @@ def test_what_cannot_be_simulated_is_refused_by_name(small_library: Library) -> 
         verilog_model(small_library.cells["LATCH"])
     with pytest.raises(NetlistError, match="flip-flop DFFR has no model of 64 lanes"):
         verilog_model(small_library.cells["DFFR"], lanes=64)
+    cell = resolve("nangate15").cells["CLKGATETST_X1"]
+    with pytest.raises(NetlistError, match="clock gate CLKGATETST_X1 has no model of 64 lanes"):
+        verilog_model(cell, lanes=64)
+    assert cell.clock_gate is not None
+    falling = replace(cell, clock_gate=replace(cell.clock_gate, kind="latch_negedge"))
+    with pytest.raises(NetlistError, match=r"clock gate CLKGATETST_X1 \(latch_negedge\) has no model"):
+        verilog_model(falling)
     with pytest.raises(NetlistError, match="cell INV has no output function at pin A"):
         output_expression(small_library.cells["INV"], "A")

@@ -12,7 +12,6 @@ from wattloop.errors import ConfigError
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import Settings
 from wattloop.gates.libraries import resolve
-from wattloop.gates.spec import ArraySpec
 from wattloop.gates.synthesis import run_synthesis
 from wattloop.gates.templates import chosen
 from wattloop.store import Store
@@ -56,7 +55,8 @@ def verify_array(
     every cell.
 
     Args:
-        settings: the library, the clock and the cell (but its multiplier).
+        settings: the library, the clock and how partial sums enter; of the array in RTL all of the hardware. The cells
+            of the arrays in gates are those of `scope.templates`, whole.
         scope: how much is checked.
         store: cache.
         progress: told of every step.
@@ -74,7 +74,7 @@ def _checks(settings: Settings, scope: ArrayScope, store: Store, progress: Progr
     for template, mac in chosen(scope.templates).items():
         cell = run_synthesis(mac, library, clock_ps=hardware.clock_ps, store=store)
         for size in scope.sizes:
-            spec = ArraySpec(size, size, mac=mac)
+            spec = replace(hardware.array, rows=size, cols=size, mac=mac)
             shapes = [(size, size, size), (size - 1, size // 2, size), (size, 1, 2)]
             for simulator in scope.simulators:
                 with progress.step(f"simulating {size}x{size} {template} cells in gates with {simulator}"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wattloop.errors import NetlistError
-from wattloop.gates.library import CellType, Flop
+from wattloop.gates.library import CellType, ClockGate, Flop
 from wattloop.gates.logic import Expr, Not, to_verilog
 from wattloop.gates.netlist import Netlist
 
@@ -43,20 +43,24 @@ def verilog_model(cell: CellType, *, lanes: int = 1) -> str:
         lanes: 1 to simulate a netlist as it is; more for combinational cells only, because lanes share no clock edge.
 
     Raises:
-        NetlistError: the cell is unsupported, or a flip-flop is asked for with several lanes.
+        NetlistError: the cell is unsupported, or a flip-flop or a clock gate is asked for with several lanes.
     """
     if cell.unsupported:
         raise NetlistError(cell.unsupported)
-    if cell.flop is not None and lanes != 1:
-        raise NetlistError(f"flip-flop {cell.name} has no model of {lanes} lanes: cut the flip-flops first")
+    if (cell.flop or cell.clock_gate) and lanes != 1:
+        kind = "clock gate" if cell.clock_gate else "flip-flop"
+        raise NetlistError(f"{kind} {cell.name} has no model of {lanes} lanes: cut the {kind}s first")
     width = "" if lanes == 1 else f"[{lanes - 1}:0] "
     ports = [f"  input wire {width}{identifier(pin)}" for pin in cell.inputs]
     ports += [f"  output wire {width}{identifier(pin)}" for pin in cell.outputs]
-    body = [] if cell.flop is None else _flop_lines(cell.flop)
-    rename = _renamer(cell.flop)
-    for pin in cell.outputs:
-        expression = to_verilog(output_expression(cell, pin), lanes=lanes, rename=rename)
-        body.append(f"  assign {identifier(pin)} = {expression};")
+    if cell.clock_gate is not None:
+        body = _clock_gate_lines(cell, cell.clock_gate)
+    else:
+        body = [] if cell.flop is None else _flop_lines(cell.flop)
+        rename = _renamer(cell.flop)
+        for pin in cell.outputs:
+            expression = to_verilog(output_expression(cell, pin), lanes=lanes, rename=rename)
+            body.append(f"  assign {identifier(pin)} = {expression};")
     return "\n".join([f"module {identifier(cell.name)} (", ",\n".join(ports), ");", *body, "endmodule", ""])
 
 
@@ -71,6 +75,22 @@ def _renamer(flop: Flop | None) -> Callable[[str], str]:
     """Verilog operand of a pin or of the flip-flop's state."""
     states = {} if flop is None else {flop.state: "state_q", flop.state_n: "(~state_q)"}
     return lambda name: states.get(name) or identifier(name)
+
+
+def _clock_gate_lines(cell: CellType, gate: ClockGate) -> list[str]:
+    """A latch that follows the enable while the clock is low, and an AND behind it."""
+    if not gate.rising or not gate.enable_pins:
+        raise NetlistError(f"clock gate {cell.name} ({gate.kind}) has no model: take one with a latch for rising edges")
+    after = gate.test_pins if "postcontrol" in gate.kind else ()
+    latched = [identifier(pin) for pin in gate.enable_pins if pin not in after]
+    clock, output = identifier(gate.clock_pin), identifier(gate.output_pin)
+    passing = " | ".join(["enable_q", *map(identifier, after)])
+    return [
+        "  reg enable_q;",
+        "  always_latch",
+        f"    if (!{clock}) enable_q = {' | '.join(latched)};",
+        f"  assign {output} = {clock} & ({passing});",
+    ]
 
 
 def _flop_lines(flop: Flop) -> list[str]:

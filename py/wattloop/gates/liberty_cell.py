@@ -111,11 +111,10 @@ def _clock_gate(group: Group, outputs: Mapping[str, Pin]) -> ClockGate | None:
         mark = f"clock_gate_{role}_pin"
         return [name for pin in group.groups("pin") if pin.get(mark) == "true" for name in pin.args]
 
-    clocks, gated = marked("clock"), marked("out")
-    enables = tuple(marked("enable") + marked("test"))
+    clocks, gated, tests = marked("clock"), marked("out"), tuple(marked("test"))
     if not kind or len(clocks) != 1 or len(gated) != 1 or list(outputs) != gated:
         return None
-    return ClockGate(kind, clocks[0], gated[0], enables)
+    return ClockGate(kind, clocks[0], gated[0], (*marked("enable"), *tests), tests)
 
 
 def _flop(group: Group, where: str) -> Flop | None:

@@ -178,12 +178,14 @@ class ClockGate:
         clock_pin: the input that the clock enters by.
         output_pin: the output that the gated clock leaves by.
         enable_pins: the inputs of which any lets the next pulse through: enable and test.
+        test_pins: those of them that are for test.
     """
 
     kind: str
     clock_pin: str
     output_pin: str
     enable_pins: tuple[str, ...] = ()
+    test_pins: tuple[str, ...] = ()
 
     @property
     def rising(self) -> bool:

@@ -91,7 +91,8 @@ def simulate_sdf(
     Raises:
         NetlistError: a path of a cell is missing; names it.
     """
-    cells = [instance for instance in netlist.combinational if netlist.cell(instance).outputs]
+    types = ((instance, netlist.cell(instance)) for instance in netlist.combinational)
+    cells = [instance for instance, cell in types if cell.outputs and cell.clock_gate is None]
     (folder / "paths.sdf").write_text("\n".join(_sdf(netlist, cells, paths)) + "\n")
     later = Steps(steps.step_ps, {net: 2 * d + 1 for net, d in steps.gates.items()}, steps.sources)
     form = Cells(

@@ -27,7 +27,7 @@ UInt32 = npt.NDArray[np.uint32]
 
 _TOP = "array_bench"
 _PORTS, _OUTPUTS, _RESULTS = "ports.txt", "outputs.txt", "results.txt"
-_WIRE = re.compile(r"^\s*wire\s+(?:\[[^\]]+\]\s+)?(\\\S+|\w+)\s*;", re.MULTILINE)
+_WIRE = re.compile(r"^\s*wire\s+(?:signed\s+)?(?:\[[^\]]+\]\s+)?(\\\S+|\w+)\s*;", re.MULTILINE)
 _LINE = re.compile(r"\.gen_row\[(\d+)\]\.gen_col\[(\d+)\]\.\S* (\d+) (\d+) (\d+)")
 
 
@@ -36,7 +36,7 @@ class NetCounts:
     """What the counters inside the cells saw during one tile.
 
     Attributes:
-        toggles: shape (rows, cols, nets).
+        toggles: shape (rows, cols, nets); 0 of the clocks, which are not counted.
         high: cycles at whose end the net was 1, likewise.
     """
 
@@ -113,7 +113,10 @@ def record_registers(
 
 
 def with_counters(text: str, netlist: Netlist) -> str:
-    """Verilog of a netlist with a counter at every net, in the order of `netlist.nets`."""
+    """Verilog of a netlist with a counter at every net, in the order of `netlist.nets`.
+
+    Clocks, gated or not, are counted as 0: the counters sample at clock edges, and the engine says nothing of clocks.
+    """
     declared = {name.removeprefix("\\") for name in _WIRE.findall(text)}
     names: dict[int, list[str]] = {}
     for name, net in netlist.aliases.items():
@@ -128,6 +131,8 @@ def with_counters(text: str, netlist: Netlist) -> str:
 
 def _expression(netlist: Netlist, net: int, names: Sequence[str], declared: set[str]) -> str:
     """A net as the file names it."""
+    if net in netlist.clock_nets:
+        return "1'b0"
     if net in netlist.constants:
         return f"1'b{netlist.constants[net]}"
     for name in names:
@@ -155,13 +160,14 @@ def _compiled(files: dict[str, str], folder: Path, simulator: str, store: Store 
 
 
 def _run(program: Build, spec: ArraySpec, tiles: Sequence[TileRun], work: Path, *, counting: bool) -> None:
-    lines = [line for tile in tiles for line in _port_lines(spec, tile, counting=counting)]
-    (work / _PORTS).write_text("\n".join(lines) + "\n")
+    played = [_played(spec, tile, counting=counting) for tile in tiles]
+    lines = [" ".join(words) for columns in played for words in zip(*columns.values(), strict=True)]
+    (work / _PORTS).write_text("\n".join([" ".join(played[0]), *lines]) + "\n")
     program.run("tb_array_bench", work_dir=work)
 
 
-def _port_lines(spec: ArraySpec, tile: TileRun, *, counting: bool) -> list[str]:
-    """Cycles that bring the array to the weights before the tile, then those of the tile itself."""
+def _played(spec: ArraySpec, tile: TileRun, *, counting: bool) -> dict[str, list[str]]:
+    """Ports over the cycles that bring the array to the weights before the tile, and over those of the tile itself."""
     streams, mac = tile.streams(spec), spec.mac
     before = streams.w_q[0]
     quiet, load = 2 * spec.rows + spec.cols, spec.rows
@@ -170,17 +176,20 @@ def _port_lines(spec: ArraySpec, tile: TileRun, *, counting: bool) -> list[str]:
     lead = load + quiet
     a_i = np.concatenate([np.zeros((lead, spec.rows), np.int64), streams.a_i[:, :, 0]])
     p_i = np.concatenate([np.repeat(streams.p_i[:1, 0], lead, axis=0), streams.p_i[:, 0]])
+    taken = enable[:, :1]  # as in the tile's top: the offset comes with row 0's weights
+    if spec.psum_preload:
+        p_i = p_i * taken
     counted = np.arange(len(w_i)) >= lead + counting
     last = np.arange(len(w_i)) == len(w_i) - 1
-    columns = (
-        _hexadecimal(mac.weight_code(w_i), mac.weight_code_bits),
-        _hexadecimal(enable, 1),
-        _hexadecimal(a_i, mac.activation_bits),
-        _hexadecimal(p_i, mac.psum_bits),
-        [str(int(flag)) for flag in counted],
-        [str(int(flag)) for flag in last & counting],
-    )
-    return [" ".join(words) for words in zip(*columns, strict=True)]
+    return {
+        "w_i": _hexadecimal(mac.weight_code(w_i), mac.weight_code_bits),
+        "w_en_i": _hexadecimal(enable, 1),
+        "a_i": _hexadecimal(a_i, mac.activation_bits),
+        "p_i": _hexadecimal(p_i, mac.psum_bits),
+        **({"p_en_i": _hexadecimal(taken, 1)} if spec.psum_preload else {}),
+        "count_i": [str(int(flag)) for flag in counted],
+        "due": [str(int(flag)) for flag in last & counting],
+    }
 
 
 def _hexadecimal(values: Int64, width: int) -> list[str]:
