@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -40,7 +39,7 @@ class Minifloat(Multiplier):
 
     name: str = "minifloat"
     title: str = "three significant bits a weight: a multiplier of three rows, and a shift into place"
-    template: str = str(Path(__file__).with_suffix(".sv.j2"))
+    template: str = "minifloat.sv.j2"
 
     def code_bits(self, weight_bits: int) -> int:
         """7 for weights of 8 bits."""

@@ -8,12 +8,11 @@ of the group `wattloop.multipliers` (docs/templates.md).
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
+import contextlib
+import inspect
 import os
-import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,9 +27,7 @@ if TYPE_CHECKING:
     from wattloop.gates.spec import MacSpec
 
 Int64 = npt.NDArray[np.int64]
-_ENTRY_POINTS = "wattloop.multipliers"
-_FILES = "WATTLOOP_MULTIPLIERS"
-_IN_FILE = "MULTIPLIER"
+FILES = "WATTLOOP_MULTIPLIERS"
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,8 @@ class Multiplier(ABC):
     Attributes:
         name: in specs, module names and results.
         title: what it is, for people; at most 90 characters.
-        template: Jinja file; a name in the folder `rtl/`, or a path.
+        template: Jinja file; a path, absolute or from the folder of the Python file that defines the class, or a name
+            in the folder `rtl/`.
     """
 
     name: str
@@ -48,7 +46,7 @@ class Multiplier(ABC):
     template: str
 
     def code_bits(self, weight_bits: int) -> int:
-        """Bits of the weight register, for weights out of the signed integers of `weight_bits` bits."""
+        """Bits of the weight register (1 to 16), for weights out of the signed integers of `weight_bits` bits."""
         return weight_bits
 
     @abstractmethod
@@ -159,53 +157,12 @@ class Shift(Multiplier):
 BUILT_IN: tuple[Multiplier, ...] = (FusedArray(), Split(), Booth(), SignMagnitude(), Shift())
 
 
-def _checked(found: object, where: str, known: Mapping[str, Multiplier]) -> Multiplier:
-    """A multiplier from outside, if it can be used beside those that are `known`."""
-    if not isinstance(found, Multiplier):
-        raise SpecError(f"{where} gives a {type(found).__name__}: it has to be an instance of a subclass of Multiplier")
-    if found.name in known:
-        raise SpecError(f"{where}: a multiplier named {found.name!r} exists already; choose another name")
-    if not found.name.isidentifier():
-        raise SpecError(
-            f"{where}: the name {found.name!r} cannot be part of a module's name; use letters, digits and _"
-        )
-    for bits in range(2, 9):
-        values = found.decode(np.arange(1 << found.code_bits(bits), dtype=np.int64), bits)
-        least, most = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-        if values[0] != 0:
-            raise SpecError(f"{where}: code 0 of {bits}-bit weights must be weight 0, as reset leaves it")
-        if values.min() < least or values.max() > most:
-            raise SpecError(f"{where}: its {bits}-bit codes stand for weights beyond {least}..{most}")
-    return found
-
-
-def _from_file(path: Path) -> object:
-    where = f"{_FILES} names {path}"
-    spec = importlib.util.spec_from_file_location(f"wattloop_multiplier_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise SpecError(f"{where}, which is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their annotations up there
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file may raise
-        raise SpecError(f"{where}, which cannot be loaded: {error}") from error
-    if not hasattr(module, _IN_FILE):
-        raise SpecError(f"{where}, which has no {_IN_FILE}: assign your multiplier to that name")
-    return getattr(module, _IN_FILE)
-
-
 @cache
 def _known(files: str) -> Mapping[str, Multiplier]:
     """The built-in multipliers, those of installed packages and those in `files`."""
-    known = {each.name: each for each in BUILT_IN}
-    for entry in importlib.metadata.entry_points(group=_ENTRY_POINTS):
-        found = _checked(entry.load(), f"entry point {entry.name}", known)
-        known[found.name] = found
-    for name in filter(None, files.split(os.pathsep)):
-        found = _checked(_from_file(Path(name).resolve()), name, known)
-        known[found.name] = found
-    return known
+    from wattloop.gates.own_multipliers import with_own  # which needs the classes above
+
+    return with_own({each.name: each for each in BUILT_IN}, files)
 
 
 def multipliers() -> Mapping[str, Multiplier]:
@@ -214,7 +171,7 @@ def multipliers() -> Mapping[str, Multiplier]:
     Raises:
         SpecError: one of the latter cannot be loaded or used.
     """
-    return _known(os.environ.get(_FILES, ""))
+    return _known(os.environ.get(FILES, ""))
 
 
 def multiplier(name: str) -> Multiplier:
@@ -230,8 +187,48 @@ def multiplier(name: str) -> Multiplier:
 
 
 @cache
+def weights_of_codes(chosen: Multiplier, weight_bits: int) -> Int64:
+    """Weight of every register pattern, shape (2**code_bits,); not to be written to."""
+    codes = np.arange(1 << chosen.code_bits(weight_bits), dtype=np.int64)
+    found = np.array(chosen.decode(codes, weight_bits), dtype=np.int64)
+    found.setflags(write=False)
+    return found
+
+
+@cache
 def code_table(chosen: Multiplier, weight_bits: int) -> tuple[Int64, Int64]:
     """(representable weights, ascending; the register pattern of each, the least where there are several)."""
-    codes = np.arange(1 << chosen.code_bits(weight_bits), dtype=np.int64)
-    values, first = np.unique(chosen.decode(codes, weight_bits), return_index=True)
-    return values, codes[first]
+    values, first = np.unique(weights_of_codes(chosen, weight_bits), return_index=True)
+    return values, first.astype(np.int64)
+
+
+def require_buildable(chosen: Multiplier, spec: MacSpec) -> None:
+    """Refuse a spec that the multiplier cannot build.
+
+    Raises:
+        SpecError: what its `check` says, or that it fails.
+    """
+    with own_fault(f"multiplier {chosen.name}: check() fails"):
+        chosen.check(spec)
+
+
+def own_template(chosen: Multiplier) -> Path | None:
+    """The template's file, if it is a path or lies beside the Python file that defines the class."""
+    path = Path(chosen.template)
+    with contextlib.suppress(TypeError, OSError):  # a class that no file defines
+        path = Path(inspect.getfile(type(chosen))).resolve().parent / path
+    return path if path.is_absolute() and path.is_file() else None
+
+
+@contextlib.contextmanager
+def own_fault(where: str) -> Iterator[None]:
+    """Around what may be a user's code: whatever it raises becomes a `SpecError` of one line, `where` and why."""
+    try:
+        yield
+    except SpecError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a user's code may raise
+        said = " ".join(str(error).split())
+        line = getattr(error, "lineno", None)  # of a template; Python's own errors say it
+        said += f", line {line}" if line and not isinstance(error, SyntaxError) else ""
+        raise SpecError(f"{where}: {type(error).__name__}{f': {said}' if said else ''}") from error

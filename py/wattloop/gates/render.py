@@ -14,7 +14,7 @@ import jinja2
 
 from wattloop import resources
 from wattloop.errors import SpecError
-from wattloop.gates.multipliers import multiplier
+from wattloop.gates.multipliers import Multiplier, multiplier, own_fault, own_template
 from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.store import write_if_changed
 
@@ -185,18 +185,17 @@ def _render(template: str, **context: object) -> str:
     return _environment().get_template(f"{template}.sv.j2").render(**context)
 
 
-def _multiplier_template(where: str) -> jinja2.Template:
-    """A name in the folder of templates, or a path.
+def _multiplier_template(chosen: Multiplier) -> jinja2.Template:
+    """What `Multiplier.template` names.
 
     Raises:
-        SpecError: there is no such file.
+        SpecError: there is no such file, or it is no Jinja template.
     """
-    try:
-        if Path(where).is_absolute():
-            return _environment().from_string(Path(where).read_text())
-        return _environment().get_template(where)
-    except (OSError, jinja2.TemplateNotFound) as error:
-        raise SpecError(f"the multiplier's template {where} cannot be read: {error}") from error
+    with own_fault(f"the multiplier's template {chosen.template} cannot be read"):
+        path = own_template(chosen)
+        if path is not None:
+            return _environment().from_string(path.read_text(encoding="utf-8"))
+        return _environment().get_template(chosen.template)
 
 
 def _require_capacity(name: str, value: int) -> None:
@@ -208,11 +207,16 @@ def render_mac(spec: MacSpec) -> str:
     """Verilog of the cell, module `spec.module_name`.
 
     Ports: clk_i rst_ni w_i w_en_i a_i p_i a_o p_o. Registers w_q, a_q, p_q.
+
+    Raises:
+        SpecError: a multiplier of one's own fails; says where and why.
     """
     chosen = multiplier(spec.multiplier)
-    file = _multiplier_template(chosen.template)
-    context = {"title": chosen.title, "file": file, **chosen.numbers(spec)}
-    return _render("mac", mac=spec, numbers=MacNumbers(spec), multiplier=context)
+    with own_fault(f"multiplier {chosen.name}: numbers() fails"):
+        numbers = dict(chosen.numbers(spec))
+    context = numbers | {"title": chosen.title, "file": _multiplier_template(chosen)}
+    with own_fault(f"multiplier {chosen.name}: its template {chosen.template} cannot be rendered"):
+        return _render("mac", mac=spec, numbers=MacNumbers(spec), multiplier=context)
 
 
 def render_array(spec: ArraySpec) -> str:

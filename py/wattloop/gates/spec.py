@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wattloop.errors import SpecError
-from wattloop.gates.multipliers import Int64, code_table, multiplier
+from wattloop.gates.multipliers import Int64, code_table, multiplier, require_buildable, weights_of_codes
+from wattloop.gates.variants import TAGS
 
 Reset = Literal["sync", "async"]
 
@@ -72,7 +73,7 @@ class MacSpec:
         _require_choice(self, "reset", get_args(Reset))
         for name in ("activation_signed", "bypass_zero_weight", "bypass_zero_activation", "gate_weight_clock"):
             _require_choice(self, name, (False, True))
-        multiplier(self.multiplier).check(self)
+        require_buildable(multiplier(self.multiplier), self)
 
     @property
     def weight_code_bits(self) -> int:
@@ -112,7 +113,8 @@ class MacSpec:
     def weight_of_code(self, codes: npt.ArrayLike) -> Int64:
         """Weight that each register pattern stands for, those included that no weight is encoded as."""
         patterns = np.asarray(codes, dtype=np.int64) & ((1 << self.weight_code_bits) - 1)
-        return multiplier(self.multiplier).decode(patterns, self.weight_bits)
+        found: Int64 = weights_of_codes(multiplier(self.multiplier), self.weight_bits)[patterns]
+        return found
 
     @property
     def meaning(self) -> tuple[int, ...]:
@@ -151,12 +153,7 @@ class MacSpec:
         """
         sign = "s" if self.activation_signed else ""
         name = f"mac_w{self.weight_bits}a{self.activation_bits}{sign}p{self.psum_bits}_{self.multiplier}"
-        options = {
-            "zw": self.bypass_zero_weight,
-            "za": self.bypass_zero_activation,
-            "cg": self.gate_weight_clock,
-            "sr": self.reset == "sync",
-        }
+        options = {tag: getattr(self, option) == value for tag, (option, value) in TAGS.items()}
         return "_".join([name, *(tag for tag, on in options.items() if on)])
 
 

@@ -7,23 +7,7 @@ from collections.abc import Iterable, Mapping
 from wattloop.errors import SpecError
 from wattloop.gates.multipliers import multipliers
 from wattloop.gates.spec import MacSpec
-
-_VARIANTS: Mapping[str, MacSpec] = {
-    "array_bypass": MacSpec(bypass_zero_weight=True),
-    "array_bypass_activation": MacSpec(bypass_zero_activation=True),
-    "array_bypass_both": MacSpec(bypass_zero_weight=True, bypass_zero_activation=True),
-    "array_gated": MacSpec(gate_weight_clock=True),
-    "array_bypass_gated": MacSpec(bypass_zero_weight=True, gate_weight_clock=True),
-    "split_bypass": MacSpec(multiplier="split", bypass_zero_weight=True),
-    "array_signed": MacSpec(activation_signed=True),
-    "array_4bit": MacSpec(weight_bits=4, activation_bits=4, psum_bits=14),
-    "booth_bypass": MacSpec(multiplier="booth", bypass_zero_weight=True),
-    "sign_magnitude_bypass": MacSpec(multiplier="sign_magnitude", bypass_zero_weight=True),
-    "sign_magnitude_bypass_gated": MacSpec(
-        multiplier="sign_magnitude", bypass_zero_weight=True, gate_weight_clock=True
-    ),
-    "shift_gated": MacSpec(multiplier="shift", gate_weight_clock=True),
-}
+from wattloop.gates.variants import VARIANTS
 
 
 def templates() -> Mapping[str, MacSpec]:
@@ -32,7 +16,8 @@ def templates() -> Mapping[str, MacSpec]:
     >>> list(templates())[:4]
     ['array', 'split', 'booth', 'sign_magnitude']
     """
-    return {name: MacSpec(multiplier=name) for name in multipliers()} | dict(_VARIANTS)
+    own = {name: MacSpec(multiplier=name) for name in multipliers()}
+    return own | {name: MacSpec(**options) for name, options in VARIANTS.items()}
 
 
 def chosen(names: Iterable[str]) -> Mapping[str, MacSpec]:
