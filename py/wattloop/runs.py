@@ -80,6 +80,24 @@ def run_folder(out: Path, *, command: str, settings: object, seeds: Mapping[str,
         run.record()
 
 
+def facts_of(folder: Path) -> dict[str, str]:
+    """Names and strings of a run's `provenance.json`; none where there is no such file.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    path = folder / PROVENANCE
+    if not path.is_file():
+        return {}
+    try:
+        facts = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot read {path}: {error}; run the command again") from error
+    if not isinstance(facts, dict):
+        raise StorageError(f"{path} holds no names and strings; run the command again")
+    return {str(name): str(value) for name, value in facts.items()}
+
+
 @functools.cache
 def versions() -> dict[str, str]:
     """Version of Python, of the packages that results depend on, and of every external tool."""

@@ -20,7 +20,7 @@ from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, trained_network
 from wattloop.power.energy_table import EnergyTable, TableDifference, compare
 from wattloop.power.freshness import require_fresh
-from wattloop.runs import Run
+from wattloop.runs import SETTINGS, Run, facts_of
 from wattloop.store import Store
 
 
@@ -119,24 +119,26 @@ def characterize_network(
 def check_tables(
     settings: Settings, folder: Path, *, store: Store | None = None, progress: Progress = SILENT
 ) -> tuple[str, ...]:
-    """Names of the layers whose tables in a run folder hold for the network and the hardware of the settings.
+    """Names of the layers whose tables in a run folder hold for the settings: network, hardware, simulator, and code.
 
     Statistics are collected anew, as that run collected them, from the network as it is now.
 
     Args:
-        settings: network and hardware at hand.
+        settings: network, hardware and simulator at hand.
         folder: of a run of `wattloop characterize`.
         store: cache.
         progress: told of every step.
 
     Raises:
         StaleTableError: some do not; names them and what changed.
-        StorageError: no tables are there.
+        StorageError: the folder is of another command, or no tables are there.
     """
+    _require_characterize(folder)
     tables = {path.stem: EnergyTable.load(path) for path in sorted((folder / "tables").glob("*.parquet"))}
     if not tables:
         raise StorageError(f"{folder} holds no tables/*.parquet: give a folder of `wattloop characterize`")
-    settings = replace(settings, characterize=load(folder / "config.toml").characterize)
+    sampling = load(folder / SETTINGS).characterize
+    settings = replace(settings, characterize=replace(sampling, simulator=settings.characterize.simulator))
     simulator = Simulator.of(settings, store=store, progress=progress)
     trained = trained_network(settings, store=store, progress=progress)
     models = {
@@ -145,8 +147,17 @@ def check_tables(
         for model in [simulator.statistics(scope)]
         for trace in scope
     }
-    require_fresh(tables, models, simulator.cell.netlist)
+    require_fresh(tables, models, simulator.facts)
     return tuple(tables)
+
+
+def _require_characterize(folder: Path) -> None:
+    """Tables of other commands rest on other images, which the settings of a check do not tell."""
+    command = facts_of(folder).get("command", "characterize")
+    if command != "characterize":
+        raise StorageError(
+            f"{folder} is a run of `wattloop {command}`: --check takes a folder of `wattloop characterize`"
+        )
 
 
 def _traces(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,6 +17,8 @@ from wattloop.flow.hardware import Hardware, build_hardware
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import CharacterizeSettings, EstimateSettings, HardwareSettings, Settings
 from wattloop.parallel import SERIAL, Workers
+from wattloop.power.characterize import pricing_facts
+from wattloop.power.energy import EnergyModel
 from wattloop.power.energy_table import EnergyTable
 from wattloop.power.estimate import Estimate, estimated
 from wattloop.power.survey import Survey, TracedNetwork
@@ -116,6 +118,21 @@ class Simulator:
         meaning = self.hardware.array.mac.meaning  # one's own multiplier may change it without a gate
         return content_key(_code(), self.cell.netlist.digest, self.hardware, meaning, chosen, self.backend.name)
 
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What the provenance of its tables says of all that moves their figures beside statistics and sampling."""
+        hardware, spec, netlist = self.hardware, self.hardware.array, self.cell.netlist
+        return pricing_facts(netlist, EnergyModel(netlist, hardware.clock_ps, hardware.load)) | {
+            "array": f"{spec.rows} x {spec.cols} cells, {spec.pixels} pixels",
+            "meaning": content_key(spec.mac.meaning),
+            "simulator": self.backend.name,
+            "delays": str(getattr(self.backend, "timing", None)),
+            "code": _code(),
+        }
+
+    def _signed(self, table: EnergyTable) -> EnergyTable:
+        return replace(table, provenance={**table.provenance, **self.facts})
+
     def tables(self, traces: Sequence[LayerTrace]) -> TableOracle:
         """Tables of energy by weight value on the transitions of `traces`; a `Profiler`, cached by content.
 
@@ -136,9 +153,8 @@ class Simulator:
             with self.progress.step(f"characterising {title}: {chosen.pairs} transitions of each weight") as step:
                 replace(self._profiler, progress=step).table(scope).save(folder / _TABLE)
 
-        return self.store.load(
-            "table", content_key(self.key, scope), build, lambda entry: EnergyTable.load(entry / _TABLE)
-        )
+        key = content_key(self.key, scope)
+        return self._signed(self.store.load("table", key, build, lambda entry: EnergyTable.load(entry / _TABLE)))
 
     @property
     def kind(self) -> StatisticsKind:
@@ -152,7 +168,7 @@ class Simulator:
     def characterized(self, statistics: SavedModel) -> EnergyTable:
         """A table on statistics alone, whatever layer they are of: priced as if all weights were equally frequent."""
         with self.progress.step(f"characterising {statistics.layer}") as step:
-            return replace(self._profiler, progress=step).characterized(statistics)
+            return self._signed(replace(self._profiler, progress=step).characterized(statistics))
 
     @cached_property
     def loads(self) -> LoadTable:

@@ -194,13 +194,19 @@ def _measured(netlist: Netlist, model: EnergyModel, activity: Activity) -> dict[
     wanted = switching_nets(netlist)
     return {
         "accounting": "functional" if activity.glitches is None else "datapath",
-        "netlist": netlist.digest,
         "library": netlist.library.name,
+        "backend": activity.backend,
+        "annotated": f"{len(set(activity.annotated) & set(wanted))} of {len(wanted)} nets",
+    } | pricing_facts(netlist, model)
+
+
+def pricing_facts(netlist: Netlist, model: EnergyModel) -> dict[str, str]:
+    """Provenance of what is known before anything is simulated: whose toggles, and how they become energy."""
+    return {
+        "netlist": netlist.digest,
         "library_sha256": netlist.library.sha256,
         "convention": model.convention,
         "load": model.load,
-        "clock_ps": f"{model.clock_ps:g}",
-        "backend": activity.backend,
-        "annotated": f"{len(set(activity.annotated) & set(wanted))} of {len(wanted)} nets",
+        "clock_ps": f"{model.clock_ps:.12g}",
         "wattloop": importlib.metadata.version("wattloop"),
     }

@@ -1,4 +1,4 @@
-"""Whether stored tables still speak of the network at hand: statistics, netlist and library that they rest on."""
+"""Whether stored tables still speak of the network and the hardware at hand: of all that their provenance names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from wattloop.arith.transitions import TransitionModel
 from wattloop.errors import StaleTableError
-from wattloop.gates.netlist import Netlist
 from wattloop.power.energy_table import EnergyTable
+
+OLDER = "made by an older version"
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Staleness:
 
     Attributes:
         layer: the layer that it is used for.
-        reasons: what it rests on that is not what is at hand: "statistics", "netlist", "library".
+        reasons: what it rests on that is not what is at hand, such as "statistics", "netlist", "library", "clock_ps",
+            or that its provenance does not say what it rests on.
     """
 
     layer: str
@@ -28,35 +30,38 @@ class Staleness:
 
 
 def stale_tables(
-    tables: Mapping[str, EnergyTable], models: Mapping[str, TransitionModel], netlist: Netlist
+    tables: Mapping[str, EnergyTable], models: Mapping[str, TransitionModel], facts: Mapping[str, str]
 ) -> tuple[Staleness, ...]:
     """Tables that rest on something else than what is at hand.
 
     Args:
         tables: by layer.
         models: the statistics of the network as it is now, by layer, collected as the tables' were.
-        netlist: the cell's netlist.
+        facts: what the provenance of a table made now would say of all else that moves its figures, by name.
     """
     found = []
     for layer, table in tables.items():
-        now = {
-            "statistics": models[layer].key,
-            "netlist": netlist.digest,
-            "library_sha256": netlist.library.sha256,
-        }
-        reasons = tuple(name.removesuffix("_sha256") for name, key in now.items() if table.provenance.get(name) != key)
+        reasons = _reasons(table.provenance, {"statistics": models[layer].key} | dict(facts))
         if reasons:
             found.append(Staleness(layer, reasons))
     return tuple(found)
 
 
-def require_fresh(tables: Mapping[str, EnergyTable], models: Mapping[str, TransitionModel], netlist: Netlist) -> None:
-    """Refuse stale tables.
+def _reasons(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    changed = [name.removesuffix("_sha256") for name, value in now.items() if then.get(name, value) != value]
+    # What an older version did not write down may have changed unseen.
+    return (*changed, *([] if now.keys() <= then.keys() else [OLDER]))
+
+
+def require_fresh(
+    tables: Mapping[str, EnergyTable], models: Mapping[str, TransitionModel], facts: Mapping[str, str]
+) -> None:
+    """Refuse stale tables; takes what `stale_tables` takes.
 
     Raises:
         StaleTableError: names each of them and what changed.
     """
-    stale = stale_tables(tables, models, netlist)
+    stale = stale_tables(tables, models, facts)
     if stale:
         raise StaleTableError(
             f"{len(stale)} of {len(tables)} tables are stale: {'; '.join(map(str, stale))} changed since; "
