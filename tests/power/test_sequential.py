@@ -98,6 +98,54 @@ def test_precision_is_paid_for_and_not_more(resnet20: tuple[list[Float], Float])
     assert 192 <= measured(0.03) < measured(0.01) < 0.35 * everything < measured(0.004) < everything
 
 
+def test_the_second_look_is_the_last_one_most_of_the_time(resnet20: tuple[list[Float], Float]) -> None:
+    strata, costs = resnet20
+    for precision in (0.02, 0.01):
+        rounds = [sampled(strata, costs, StopRule(precision), seed).rounds for seed in range(200)]
+        assert np.mean(rounds) < 2.1
+
+
+def test_a_sample_that_is_all_alike_is_not_taken_for_all_there_is() -> None:
+    alone = interval([400], [np.full(60, 7.0)], 0.95)
+    assert (alone.total, alone.half_width) == (2800, math.inf)
+    # One unseen member in 60 on the average, taken to be off by the mean: nothing else is known.
+    assert alone.error == pytest.approx(340 / 60 * 7)
+    assert not interval([400], [np.full(400, 7.0)], 0.95).half_width
+    # Elsewhere members are off by up to half of the median; so many of 940 may be, by the rule of three.
+    other = np.array([1.0, 2, 3, 2, 1, 3, 2.5])
+    found = interval([7, 1000], [other, np.full(60, 8.0)], 0.95)
+    assert found.half_width == pytest.approx(940 * -math.log(0.05) / 60 * 4)
+
+
+def test_a_few_that_differ_among_many_alike_get_an_allowance() -> None:
+    few, more = ([1.0] * 60 + [3.0] * k for k in (2, 6))
+    student = interval([10**6], [np.array(more)], 0.95)
+    assert student.half_width == pytest.approx(1.9971 * student.error, rel=1e-3)  # t of 65 degrees of freedom
+    assert interval([10**6], [np.array(few)], 0.95).half_width > 10**6 * 2 * 2.99 / 62
+
+
+@pytest.mark.parametrize(
+    ("share", "factor", "precision", "least"), [(0.02, 156, 0.01, 1.0), (0.02, 3, 0.02, 0.92), (0.01, 3, 0.01, 0.92)]
+)
+def test_rare_dear_members_among_equals_are_covered(
+    share: float, factor: float, precision: float, least: float
+) -> None:
+    size = 400 if factor > 100 else 3000
+    values = np.ones(size)
+    values[: round(share * size)] = factor
+    found = [sampled([values], np.ones(1), StopRule(precision), seed).interval for seed in range(200)]
+    assert np.mean([one.covers(float(values.sum())) for one in found]) >= least
+
+
+def test_equal_members_are_measured_to_the_last_unless_others_tell_how_they_may_differ() -> None:
+    alike, spread = np.full(2000, 5.0), np.random.default_rng(0).normal(10, 2, 3000)
+    alone = sampled([alike], np.ones(1), StopRule(0.01), 0)
+    assert (len(alone.chosen[0]), alone.interval.half_width) == (2000, 0)
+    beside = sampled([alike, spread], np.ones(2), StopRule(0.01), 0)
+    assert 100 < len(beside.chosen[0]) < 2000
+    assert 0 < beside.interval.precision <= 0.01
+
+
 def test_strata_that_differ_are_measured_most() -> None:
     rng = np.random.default_rng(1)
     strata = [100 + rng.normal(0, 1, 3000), 100 + rng.normal(0, 30, 3000)]

@@ -6,6 +6,8 @@ total is narrow enough. Who looks often and stops when an interval seems narrow 
 and who measures more only where a few members differed misses the strata whose few were alike: such intervals cover
 less than they say. So the risk is shared out among the looks, rounds aim below the precision asked for, so that the
 second look is the last one most of the time, and a stratum's spread leans on the relative one that all have in common.
+A stratum whose sample is nearly all alike has a variance that means nothing: an allowance for members of a sort not
+seen yet takes its place, and it is measured on until that is small or nobody is left (`power.alike`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from wattloop.errors import ConfigError
+from wattloop.power.alike import unseen_members, unseen_spreads
 
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -29,6 +32,8 @@ _AIM = 0.93  # of the precision asked for
 _LEAST_GROWTH = 1.15  # of the sample in a round
 _PRIOR = 60.0  # degrees of freedom of the spread that strata have in common
 _PILOT_RISK = 0.1  # share of the risk that a look at the pilot may take, and all looks after the second
+_DOUBT = 0.35  # of the precision that unseen sorts of members may take: with _AIM, in quadrature, still within it
+_DOUBT_GROWTH = 4  # of a stratum whose sample is alike
 _LISTED = 1 << 17  # populations up to this size are shuffled whole
 
 
@@ -60,7 +65,8 @@ class Interval:
     Attributes:
         total: estimate.
         error: standard error.
-        half_width: half the width of its confidence interval; 0 where everything was measured.
+        half_width: half the width of its confidence interval; 0 where everything was measured, infinite where all that
+            was measured was alike.
         degrees: degrees of freedom of the error (Satterthwaite).
     """
 
@@ -90,15 +96,31 @@ def interval(sizes: Sequence[int] | Int64, values: Sequence[Float], confidence: 
     total = sum(size * float(sampled.mean()) for size, sampled in zip(sizes, values, strict=True))
     parts = _variances(sizes, values)
     variance = sum(part for part, _ in parts)
-    if variance == 0.0:
-        return Interval(total, 0.0, 0.0, math.inf)
-    degrees = variance**2 / sum(part**2 / free for part, free in parts if part)
-    return Interval(total, math.sqrt(variance), _quantile(degrees, confidence) * math.sqrt(variance), degrees)
+    degrees = variance**2 / sum(part**2 / free for part, free in parts if part) if variance else math.inf
+    student = _quantile(degrees, confidence) * math.sqrt(variance) if variance else 0.0
+    allowance = float(_allowances(sizes, values, confidence).sum())
+    error = math.hypot(math.sqrt(variance), _unseen_error(sizes, values))
+    return Interval(total, error, math.hypot(student, allowance), degrees)
+
+
+def _allowances(sizes: Sequence[int] | Int64, values: Sequence[Float], confidence: float) -> Float:
+    """What members of a sort not seen yet may add to each stratum's total."""
+    spreads = unseen_spreads(sizes, values)
+    members = unseen_members(sizes, values, 1 - confidence)
+    return np.where(spreads > 0, spreads, 0.0) * np.where(spreads > 0, members, 1.0)
+
+
+def _unseen_error(sizes: Sequence[int] | Int64, values: Sequence[Float]) -> float:
+    """Standard error for the same; finite: where nothing is known of a spread, that is taken to be the mean."""
+    means = np.array([abs(float(sampled.mean())) for sampled in values])
+    spreads = unseen_spreads(sizes, values)
+    members = unseen_members(sizes, values, math.exp(-1.0))
+    return float(np.linalg.norm(np.where(np.isinf(spreads), means, spreads) * members))
 
 
 def _quantile(degrees: float, confidence: float) -> float:
     """Of Student's distribution: half the width of an interval in standard errors."""
-    return float(stdtrit(degrees, 0.5 + confidence / 2))
+    return float(stdtrit(min(degrees, 1e9), 0.5 + confidence / 2))
 
 
 def _variances(sizes: Sequence[int] | Int64, values: Sequence[Float]) -> list[tuple[float, int]]:
@@ -219,8 +241,17 @@ def _next_counts(
     if counts.sum() < _LEAST_GROWTH * have.sum():
         short = _LEAST_GROWTH * have.sum() / max(1.0, float(appetite.sum()))
         counts = np.maximum(counts, _counts(population, appetite, have, max(scale, short)))
+    counts = np.maximum(counts, _doubted(population, values, looked, rule, confidence))
     # Rounding may leave a sample as it was.
     return counts if (counts > have).any() else np.minimum(population.sizes, have + 1)
+
+
+def _doubted(population: Population, values: list[Float], looked: Interval, rule: StopRule, confidence: float) -> Int64:
+    """Members of each stratum, several times as many where those so far are alike and what is unseen may matter."""
+    have = np.array([len(v) for v in values])
+    allowances = _allowances(population.sizes, values, confidence)
+    bearable = _DOUBT * rule.precision * abs(looked.total) / max(1, int((allowances > 0).sum()))
+    return np.where(allowances > bearable, np.minimum(population.sizes, _DOUBT_GROWTH * have), have)
 
 
 def _spreads(population: Population, values: list[Float]) -> Float:
