@@ -49,7 +49,7 @@ def test_a_single_cell_costs_what_its_tile_costs_with_that_weight(mac_netlist: N
         bus = ((passing[1:] ^ passing[:-1])[:, None] >> np.arange(8) & 1).sum(axis=0).astype(float)
         changes = np.zeros(256 * 256)
         changes[at * 256 + at] = 1
-        assert found[at] * 21 == pytest.approx(whole - loads.moves(Loading(changes, bus)).sum())
+        assert found[at] * 21 == pytest.approx(whole - loads.moves(Loading(changes, bus, np.zeros((8, 16)))).sum())
 
 
 def profiled(

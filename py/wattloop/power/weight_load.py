@@ -2,7 +2,8 @@
 
 While weights load, activations and partial sums are 0. A cell then sees the weight bus of its column pass the weights
 of all rows, and in its own cycle takes its own. Toggles of the bus add up bit by bit; those of taking a weight depend
-on the weight before it. Both follow from the netlist alone.
+on the weight before it. With delays there are glitches more where bus and enable switch together; each bit has a write
+multiplexer of its own, so that they depend on four values of the bit. All of it follows from the netlist alone.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ from wattloop.gates.spec import ArraySpec, MacSpec
 
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
+Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Int8 = npt.NDArray[np.int8]
 
 _CHANGES_AT_ONCE = 4096
+# Values of one bit: held, and on the bus before, in and after the cell's cycle.
+_PATTERNS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,9 @@ class LoadTable:
         change: toggles, glitches among them, as a cell that holds one weight takes another: its enable rises, the
             register takes the weight, the enable falls; shape (values * values, k), row `before * values + after`.
         bus: toggles as one bit of the weight bus toggles past a cell, shape (bits, k).
+        together: toggles of taking a weight beyond those, by bit and by its values `8 * held + 4 * earlier + 2 * own +
+            later`: what the cell holds, and what the bus is before, in and after the cell's cycle; shape (bits, 16, k).
+            0 without delays.
         netlist: digest of the netlist.
     """
 
@@ -51,16 +58,20 @@ class LoadTable:
     nets: Int64
     change: npt.NDArray[np.uint16]
     bus: Int64
+    together: Int64
     netlist: str
 
     def __post_init__(self) -> None:
-        if self.change.shape != (len(self.weights) ** 2, len(self.nets)) or self.bus.shape[1:] != self.nets.shape:
+        nets = len(self.nets)
+        shapes = (len(self.weights) ** 2, nets), (len(self.bus), nets), (len(self.bus), _PATTERNS, nets)
+        if (self.change.shape, self.bus.shape, self.together.shape) != shapes:
             raise StorageError("a table of weight loading is damaged: delete it and measure again")
 
     def moves(self, loading: Loading) -> Float:
         """Toggles of each of `nets`, shape (k,)."""
         seen = np.flatnonzero(loading.changes)
-        return np.asarray(loading.changes[seen] @ self.change[seen].astype(np.float64) + loading.bus @ self.bus)
+        apart = loading.changes[seen] @ self.change[seen].astype(np.float64) + loading.bus @ self.bus
+        return np.asarray(apart + np.tensordot(loading.together, self.together, 2))
 
     def energy_fj(self, loading: Loading, prices: Mapping[str, Float]) -> dict[str, float]:
         """Dynamic energy of loading, by origin, at fJ per toggle of each net."""
@@ -88,10 +99,12 @@ class Loading:
     Attributes:
         changes: how often a cell that holds one weight takes another, shape (values * values,).
         bus: toggles of each bit of the weight bus, each counted for every cell that it passes, shape (bits,).
+        together: how often a cell takes a weight by the values of each bit (`LoadTable.together`), shape (bits, 16).
     """
 
     changes: Float
     bus: Float
+    together: Float
 
 
 def load_table(netlist: Netlist, mac: MacSpec, backend: ActivityBackend) -> LoadTable:
@@ -109,9 +122,10 @@ def load_table(netlist: Netlist, mac: MacSpec, backend: ActivityBackend) -> Load
         moves = _moves(backend.measure(netlist, _changes(mac, values[before[some]], values[after[some]])))
         parts.append(moves.astype(np.uint16))
         toggling |= moves.any(axis=0)
-    nets = np.flatnonzero(toggling)
+    together = _together(mac, netlist, backend, bits)
+    nets = np.flatnonzero(toggling | together.any(axis=(0, 1)))
     change = np.concatenate([part[:, nets] for part in parts])
-    return LoadTable(values, nets, change, bits[:, nets], netlist.digest)
+    return LoadTable(values, nets, change, bits[:, nets], together[:, :, nets], netlist.digest)
 
 
 def _moves(activity: Activity) -> Int64:
@@ -125,11 +139,32 @@ def at_rest(mac: MacSpec) -> Stimulus:
 
 
 def _changes(mac: MacSpec, before: Int64, after: Int64) -> Stimulus:
-    """Cells that hold `before` take `after`, a group for each."""
-    new = mac.weight_code(after)[:, None, None]
-    old = mac.weight_code(before)[:, None, None]
+    """Cells that hold `before` take `after`, a group for each, while the bus rests."""
+    new = mac.weight_code(after)
+    return _taken(mac, mac.weight_code(before), (new, new, new))
+
+
+def _taken(mac: MacSpec, held: Int64, bus: tuple[Int64, Int64, Int64]) -> Stimulus:
+    """Cells that hold some codes take others, a group for each; codes on the bus before, in and after their cycle."""
+    holds = np.stack([held, held, bus[1]], axis=1)[:, :, None]
     enable = np.array([0, 1, 0], np.int64)[None, :, None]
-    return _quiet(mac, w_i=new, w_q=np.concatenate([old, old, new], axis=1), w_en_i=enable, groups=len(new), steps=3)
+    on_bus = np.stack(bus, axis=1)[:, :, None]
+    return _quiet(mac, w_i=on_bus, w_q=holds, w_en_i=enable, groups=len(held), steps=3)
+
+
+def _together(mac: MacSpec, netlist: Netlist, backend: ActivityBackend, alone: Int64) -> Int64:
+    """`LoadTable.together` for all nets; `alone` are the toggles of the bus alone, shape (bits, nets)."""
+    pattern = np.arange(_PATTERNS)
+    held, earlier, own, later = (pattern >> bit & 1 for bit in (3, 2, 1, 0))
+    switches = (earlier != own).astype(np.int64) + (own != later)
+
+    def moves(*values: Int64) -> Int64:
+        at = [(value << np.arange(len(alone))[:, None]).ravel() for value in values]
+        activity = backend.measure(netlist, _taken(mac, at[0], (at[1], at[2], at[3])))
+        return _moves(activity).reshape(len(alone), _PATTERNS, -1)
+
+    apart = moves(held, own, own, own) + switches[:, None] * alone[:, None]
+    return np.asarray(moves(held, earlier, own, later) - apart)
 
 
 def _bus_toggles(mac: MacSpec) -> Stimulus:
@@ -167,7 +202,31 @@ def loading(layer: IntegerLayer, weights: Int8, spec: ArraySpec) -> Loading:
     toggled = ((1, code[:, :1] ^ from_last), (again, code[:, :1] ^ from_own), (again + 1, code[:, 1:] ^ code[:, :-1]))
     cells = used.sum(axis=1)  # that see each column's bus
     bus = sum(times * _by_bit(bits, cells, spec.mac) for times, bits in toggled)
-    return Loading(changes, np.asarray(bus, np.float64))
+    first = _patterns(np.roll(code, 1, axis=0), from_last, code, used, spec.mac)
+    return Loading(
+        changes, np.asarray(bus, np.float64), first + again * _patterns(code, from_own, code, used, spec.mac)
+    )
+
+
+def _patterns(held: Int32, earlier: Int32, code: Int32, used: Bool, mac: MacSpec) -> Float:
+    """How often each pattern of each bit occurs (`LoadTable.together`) as tiles are loaded once.
+
+    Args:
+        held: codes that the cells hold, shape (tiles, rows, cols).
+        earlier: codes on the buses before, shape (tiles, 1, cols).
+        code: codes that are loaded, from row 0 on, shape (tiles, rows, cols); the last one stays on the bus.
+        used: cells that count, likewise.
+        mac: the cell.
+    """
+    before = np.concatenate([earlier, code[:, :-1]], axis=1)
+    after = np.concatenate([code[:, 1:], code[:, -1:]], axis=1)
+    parts = [part[used] for part in (held, before, code, after)]
+
+    def counts(bit: int) -> Int64:
+        values = sum((part >> bit & 1) << place for part, place in zip(parts, (3, 2, 1, 0), strict=True))
+        return np.bincount(np.asarray(values), minlength=_PATTERNS)
+
+    return np.array([counts(bit) for bit in range(mac.weight_code_bits)], np.float64)
 
 
 def _by_bit(toggled: npt.NDArray[np.integer], cells: Int64, mac: MacSpec) -> Int64:
