@@ -6,10 +6,12 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
 from wattloop.activity.bitparallel.array import ArrayEngine
 from wattloop.activity.bitparallel.backend import BitparallelBackend
-from wattloop.activity.bitparallel.engine import Engine
+from wattloop.activity.bitparallel.engine import Engine, Timing
+from wattloop.activity.sources import tile_stimulus
 from wattloop.activity.tiles import TileRun, measure_tiles
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec
@@ -32,6 +34,41 @@ def test_tiles_that_find_their_weights_known_count_the_same(mac_netlist: Netlist
     for other in (again, afresh):
         np.testing.assert_array_equal(first.toggles, other.toggles)
         np.testing.assert_array_equal(first.high, other.high)
+
+
+def counted_as_afresh(backend: BitparallelBackend, netlist: Netlist, spec: ArraySpec, run: TileRun) -> None:
+    """A backend that knows other tiles counts as one that knows nothing, and as golden streams of every cell."""
+    streams = tile_stimulus(spec.mac, [run.streams(spec)], *run.weights.shape)
+    for part in ("used", "idle"):
+        found = measure_tiles(backend, netlist, spec, [run], part=part)
+        afresh = measure_tiles(BitparallelBackend(backend.name, backend.timing), netlist, spec, [run], part=part)
+        golden = backend.measure(netlist, streams) if part == "used" else afresh
+        for other in (afresh, golden):
+            np.testing.assert_array_equal(found.toggles, other.toggles)
+            np.testing.assert_array_equal(found.high, other.high)
+            np.testing.assert_array_equal(found.glitches, other.glitches)
+
+
+@pytest.mark.parametrize("timing", [None, Timing()], ids=["settled", "timed"])
+def test_the_same_weights_under_other_pixels_shapes_or_arrays_are_not_the_same(
+    mac_netlist: Netlist, timing: Timing | None
+) -> None:
+    backend = BitparallelBackend("bitparallel", timing)
+    rng = np.random.default_rng(3)
+    weights, pixels = rng.integers(-128, 128, (4, 3)), rng.integers(0, 256, (5, 7))
+    held = rng.integers(-128, 128, (6, 4))
+    wide = ArraySpec(6, 5)
+    counted_as_afresh(backend, mac_netlist, wide, TileRun(weights, pixels[:4], before=held))
+    # Another number of pixels.
+    counted_as_afresh(backend, mac_netlist, wide, TileRun(weights, pixels[:4, :2], before=held))
+    # Another shape that pads to the same weights.
+    for below, right in ((1, 0), (0, 1), (1, 1)):
+        padded = np.pad(weights, ((0, below), (0, right)))
+        counted_as_afresh(backend, mac_netlist, wide, TileRun(padded, pixels[: 4 + below], before=held))
+    # Another array that spells the same bytes: codes of 2 bytes, held before and after, and a sum of 4 a column.
+    zero = np.zeros((1, 1), np.int64)
+    for spec in (ArraySpec(5, 2), ArraySpec(3, 3), ArraySpec(2, 4)):
+        counted_as_afresh(backend, mac_netlist, spec, TileRun(zero, pixels[:1], before=zero + 5))
 
 
 def test_the_same_weights_are_simulated_once(mac_netlist: Netlist) -> None:
