@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import re
 import subprocess
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import typer.main
 
 from wattloop.activity.backend import backend_names
 from wattloop.cli.main import app
+from wattloop.cli.output import print_json
 from wattloop.cli.progress import ConsoleProgress
 
 Wattloop = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -42,3 +45,8 @@ def test_where_there_is_no_terminal_slow_steps_and_told_lines_stay(
         outer(1, 2, "conv1")
         progress.tell("conv1: [settled]")
     assert capsys.readouterr().err.splitlines() == ["    conv1: [settled]", "compressing: 62.0 s"]
+
+
+def test_json_holds_no_infinity(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"width": float("inf"), "total": np.float64(0.1)})
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {"width": None, "total": 0.1}

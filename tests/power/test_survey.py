@@ -19,6 +19,7 @@ from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec
 from wattloop.parallel import Workers, dask, processes, threads
 from wattloop.power import survey as module
+from wattloop.power.estimate import estimated
 from wattloop.power.sequential import StopRule
 from wattloop.power.survey import Survey, Surveyed, TracedNetwork
 from wattloop.power.tile_meter import TileMeter
@@ -121,6 +122,28 @@ def test_a_precise_sample_is_as_precise_as_asked_and_right(
         images = {index // 18 for part in found.layers[0] for index in part.stratum.chosen}
         assert len(images) > IMAGES / 2
     assert sum(covered) >= len(covered) - 1
+
+
+def test_a_network_that_takes_no_energy_has_no_shares(
+    traces: list[LayerTrace], meter: TileMeter, everything: Surveyed, array: ArraySpec
+) -> None:
+    network = TracedNetwork.of(traces)
+    still = [[replace(part, values=0 * part.values) for part in layer] for layer in everything.layers]
+    oracle = TileOracle(meter.netlist, array, {t.layer.name: t for t in traces}, meter.backend, tiles=2)
+    found = estimated(network, replace(everything, layers=still), array, oracle, "tiles", 0.95)
+    assert [layer.share for layer in found.layers] == [0.0, 0.0]
+
+
+def test_blank_images_do_not_hide_the_others(meter: TileMeter, array: ArraySpec) -> None:
+    # Of 300 images 6 are not blank: most pilots see none of them.
+    rng, geometry = np.random.default_rng(0), ConvGeometry(8, 4, 2, 2)
+    weight = rng.integers(-100, 100, (4, geometry.reduction)).astype(np.int8)
+    inputs = np.zeros((300, 8, 2, 2), np.uint8)
+    inputs[rng.choice(300, 6, replace=False)] = rng.integers(0, 256, (6, 8, 2, 2))
+    survey = Survey(TracedNetwork.of([LayerTrace(IntegerLayer("c", "conv", geometry, weight), inputs)]), meter)
+    exact = survey.fixed(None, 0, 0.95).intervals["conv"].total
+    for seed in range(4):
+        assert survey.precise(StopRule(0.01), seed).intervals["conv"].covers(exact)
 
 
 def test_every_tile_is_simulated_once(traces: list[LayerTrace], meter: TileMeter, everything: Surveyed) -> None:

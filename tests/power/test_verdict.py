@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattloop.errors import StorageError
-from wattloop.power.verdict import LayerVerdict, claims, load_verdict, rank_correlation, save_verdict, summed
+from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
+from wattloop.power.verdict import LayerVerdict, claims, judged, load_verdict, rank_correlation, save_verdict, summed
 
 
 @given(st.permutations(range(12)), st.permutations(range(12)))
@@ -48,6 +49,14 @@ def test_a_network_is_the_sum_of_its_convolutions() -> None:
     assert pooled.mean_error == pytest.approx(0.1)
     assert (own.worst_layer, own.worst_error) == ("a", pytest.approx(-0.05))
     assert (own.worst_rank, own.mean_rank) == (0.94, pytest.approx(0.965))
+
+
+def test_a_layer_that_takes_no_energy_is_not_divided_by() -> None:
+    nothing = LayerEnergy("a", EnergyBreakdown(0.0, 0.0, 0.0, 1.0), 10, 0.0, "tiles", "datapath")
+    values = np.array([1.0, 2.0, 3.0])
+    found = judged("int8", "conv", "global", nothing, nothing, values, values)
+    assert (found.error, found.sampling_error) == (0.0, 0.0)
+    assert summed([found])[0].error == 0.0
 
 
 def test_layer_aware_beats_global_where_its_mean_error_is_smaller() -> None:

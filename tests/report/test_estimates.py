@@ -7,7 +7,7 @@ import pytest
 
 from wattloop.power.estimate import Estimate, LayerEstimate
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
-from wattloop.report.estimates import by_layer, by_origin, energy_of_layers, precision_of, table_against_tiles
+from wattloop.report.estimates import by_layer, by_origin, energy_of_layers, legend, precision_of, table_against_tiles
 from wattloop.report.write import write_report
 
 
@@ -17,14 +17,14 @@ def energy(layer: str, dynamic: float, error: float, origin: str, accounting: st
 
 
 def layer(
-    name: str, kind: str, table: float, tiles: float, share: float, accounting: str = "datapath"
+    name: str, kind: str, table: float, tiles: float, share: float, accounting: str = "datapath", simulated: int = 6
 ) -> LayerEstimate:
     return LayerEstimate(
         layer=name,
         kind=kind,
         share=share,
         tiles=3,
-        simulated=6,
+        simulated=simulated,
         cycles=762,
         paper_cycles=384,
         by_table=energy(name, table, 3e4, "table/verilator", accounting),
@@ -42,7 +42,7 @@ def layer(
 LAYERS = (
     layer("a", "conv", 2.1e6, 2.0e6, 0.4),
     layer("b", "conv", 2.7e6, 3.0e6, 0.6),
-    layer("c", "linear", 1e6, 2e6, 1),
+    layer("c", "linear", 1e6, 2e6, 1, simulated=12),
 )
 
 
@@ -70,6 +70,35 @@ def test_without_glitches_there_is_no_datapath(tmp_path: Path) -> None:
     settled = layer("a", "conv", 2.1e6, 2.0e6, 1.0, "functional")
     first = by_layer(saved(Estimate((settled,), 4, 0.95, {"conv": 0.0}), tmp_path)).row(0, named=True)
     assert (first["datapath, nJ"], first["functional"], first["glitches"]) == ("-", "2.000 ± 0.020", "-")
+
+
+def test_what_holds_no_glitches_is_not_named_as_if_it_did(rows: pl.DataFrame, tmp_path: Path) -> None:
+    settled = layer("a", "conv", 2.1e6, 2.0e6, 1.0, "functional")
+    others = saved(Estimate((settled,), 4, 0.95, {"conv": 0.0}), tmp_path)
+    first = by_layer(others).row(0, named=True)
+    assert (first["functional total"], first["functional array"]) == ("6.000 ± 0.050", "2.500 ± 0.045")
+    assert not {"total", "array"} & set(first)
+    assert "no column holds any" in legend(others)
+    assert "glitches included" not in legend(others)
+    assert "glitches included" in legend(rows)
+    assert legend(others) in write_report(tmp_path).read_text()
+
+
+def test_exact_is_only_what_was_simulated_whole(tmp_path: Path) -> None:
+    for width, said in ((0.0, "between 2 and 2 (± 0.00 %), from 6 of 12 tiles"), (float("inf"), "no telling how")):
+        found = saved(Estimate((layer("a", "conv", 2e6, 2e6, 1),), 4, 0.95, {"conv": width}), tmp_path)
+        assert said in precision_of(found)
+        assert "exact" not in precision_of(found)
+
+
+def test_layers_that_take_no_energy_are_reported(tmp_path: Path) -> None:
+    found = saved(Estimate((layer("a", "conv", 0.0, 0.0, 0),), 4, 0.95, {"conv": 0.0}), tmp_path)
+    first = by_layer(found).row(0, named=True)
+    assert (first["glitches"], first["idle"]) == ("-", "-")
+    assert table_against_tiles(found)["table against tiles"][0] == "-"
+    assert by_origin(found)["clock"][0] == "-"
+    assert "0 fJ an image" in precision_of(found)
+    write_report(tmp_path)
 
 
 def test_table_and_tiles_stand_side_by_side(rows: pl.DataFrame) -> None:

@@ -95,7 +95,4 @@ def command(
         output.print_table(title, table.columns, table.rows())
         typer.echo()
     typer.echo(f"{estimates.precision_of(rows)}\n")
-    typer.echo(
-        "datapath, functional, total: active PEs, with glitches, without, with glitches, clock and leakage; array: "
-        f"datapath with idle PEs; ± is one standard error\n\n{out / ESTIMATE}\n{out / 'report.md'}"
-    )
+    typer.echo(f"{estimates.legend(rows).replace('*', '')}\n\n{out / ESTIMATE}\n{out / 'report.md'}")

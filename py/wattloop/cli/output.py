@@ -31,8 +31,9 @@ def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[obj
 
 
 def print_json(value: object) -> None:
-    """Print dataclasses, mappings, lists and numbers as JSON."""
-    print(json.dumps(value, indent=2, default=_plain))
+    """Print dataclasses, mappings, lists and numbers as JSON; infinity and NaN, which JSON lacks, as null."""
+    text = json.dumps(value, default=_plain)
+    print(json.dumps(json.loads(text, parse_constant=lambda _: None), indent=2))
 
 
 def _plain(value: object) -> object:

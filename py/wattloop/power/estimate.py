@@ -191,7 +191,8 @@ def _shared(layers: Sequence[LayerEstimate]) -> tuple[LayerEstimate, ...]:
     whole: dict[str, float] = {}
     for row in layers:
         whole[row.kind] = whole.get(row.kind, 0.0) + row.by_tiles.energy.dynamic_fj
-    return tuple(replace(row, share=row.by_tiles.energy.dynamic_fj / whole[row.kind]) for row in layers)
+    # A kind that takes no energy at all has none to share.
+    return tuple(replace(row, share=row.by_tiles.energy.dynamic_fj / (whole[row.kind] or 1.0)) for row in layers)
 
 
 _ENERGIES = {"table": "by_table", "tiles": "by_tiles"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -71,12 +72,19 @@ def judged(
         accounting=table.accounting,
         exact_fj=exact_fj,
         table_fj=table_fj,
-        sampling_error=table.standard_error_fj / table_fj,
-        error=table_fj / exact_fj - 1,
+        sampling_error=_relative(table.standard_error_fj, table_fj),
+        error=_relative(table_fj - exact_fj, exact_fj),
         rank=rank_correlation(values, marginal),
         value_error=float(np.mean(np.abs(values / marginal - 1))),
         pairs=0,
     )
+
+
+def _relative(difference: float, whole: float) -> float:
+    """Their ratio; what takes no energy is wrong by nothing, or beyond all measure."""
+    if whole:
+        return difference / whole
+    return math.copysign(math.inf, difference) if difference else 0.0
 
 
 def rank_correlation(first: Float, second: Float) -> float:
@@ -131,7 +139,7 @@ def _network(rows: Sequence[LayerVerdict]) -> NetworkVerdict:
     return NetworkVerdict(
         stage=worst.stage,
         statistics=worst.statistics,
-        error=sum(row.table_fj for row in kept) / sum(row.exact_fj for row in kept) - 1,
+        error=_relative(sum(row.table_fj - row.exact_fj for row in kept), sum(row.exact_fj for row in kept)),
         mean_error=float(np.mean([abs(row.error) for row in kept])),
         worst_error=worst.error,
         worst_layer=worst.layer,

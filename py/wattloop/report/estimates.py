@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,21 +14,28 @@ from wattloop.report.energies import DYNAMIC, ORIGINS, with_dynamic
 from wattloop.report.plotting import BLUE, ORANGE, new_figure
 from wattloop.report.units import NONE, EnergyUnit, energy_unit, percent, root_sum_square, saving, with_error
 
-ACCOUNTINGS = (
-    "Energy of one image by simulated tiles. *Datapath*: switching and internal energy of the combinational cells and "
-    "of the registers' data, glitches included; *functional*: the same without glitches; *total*: datapath with clock "
-    "pins and leakage. These three are of the active PEs in all phases of a tile. *Array*: datapath of all PEs, idle "
-    "ones in. Glitches are given as a share of datapath, idle PEs as a share of array. ± is one standard error, that "
-    "of tiles among all tiles of the images; without it every tile was simulated."
+_GLITCHES = (
+    "*Datapath*: switching and internal energy of the combinational cells and of the registers' data, glitches "
+    "included; *functional*: the same without glitches; *total*: datapath with clock pins and leakage. These three are "
+    "of the active PEs in all phases of a tile. *Array*: datapath of all PEs, idle ones in. Glitches are given as a "
+    "share of datapath, idle PEs as a share of array."
 )
+_SETTLED = (
+    "The simulator sees no glitches, and no column holds any. *Functional*: switching and internal energy of the "
+    "combinational cells and of the registers' data; *functional total*: functional with clock pins and leakage. Both "
+    "are of the active PEs in all phases of a tile. *Functional array*: functional of all PEs, idle ones in; idle PEs "
+    "are given as a share of it."
+)
+_ERROR = "± is one standard error, that of tiles among all tiles of the images; without it every tile was simulated."
 COMPARISON = (
     "Dynamic energy of the active PEs by table and by tiles, in the accounting named with it; ± is one standard error. "
-    "*Total* adds clock and leakage: `rtl` over every cycle of the array, `paper` as the paper counts, mean power over "
-    "2 x rows cycles a tile (E = 2PT)."
+    "*Total* adds clock and leakage to it: `rtl` over every cycle of the array, `paper` as the paper counts, mean "
+    "power over 2 x rows cycles a tile (E = 2PT)."
 )
 
 Row = Mapping[str, Any]
 
+_TIMED = "datapath"  # the accounting where glitches were simulated
 _KINDS = {"conv": "all convolutions", "linear": "all linear layers"}
 _SUMS = (
     *("share", "simulated", "tiles", "cycles", "paper_cycles", "dynamic_fj", "total_fj", "array_fj"),
@@ -63,6 +71,12 @@ def _sum(rows: list[Row]) -> Row:
     return total | {name: root_sum_square(row[name] for row in rows) for name in _ERRORS}
 
 
+def legend(estimate: pl.DataFrame) -> str:
+    """What the columns of `by_layer` hold, which depends on whether glitches were simulated."""
+    timed = (estimate.filter(source="tiles")["accounting"] == _TIMED).all()
+    return f"Energy of one image by simulated tiles. {_GLITCHES if timed else _SETTLED} {_ERROR}"
+
+
 def by_layer(estimate: pl.DataFrame) -> pl.DataFrame:
     """Accountings of every layer side by side, by tiles; then of all layers of a kind."""
     pairs = with_sums(pairs_of(estimate))
@@ -71,19 +85,24 @@ def by_layer(estimate: pl.DataFrame) -> pl.DataFrame:
 
 
 def _accountings(row: Row, unit: EnergyUnit) -> dict[str, str]:
-    timed = row["accounting"] == "datapath"
+    timed = row["accounting"] == _TIMED
+    prefix = "" if timed else "functional "
     return {
         "layer": row["layer"],
         "kind": row["kind"],
         "share of its kind": percent(row["share"]),
         f"datapath, {unit.name}": _value(row, "dynamic_fj", "standard_error_fj", unit) if timed else NONE,
         "functional": _value(row, "functional_fj", "functional_error_fj", unit),
-        "total": _value(row, "total_fj", "total_error_fj", unit),
-        "array": _value(row, "array_fj", "array_error_fj", unit),
-        "glitches": percent(1 - row["functional_fj"] / row["dynamic_fj"]) if timed else NONE,
-        "idle": percent(row["idle_dynamic_fj"] / row["array_fj"]),
+        f"{prefix}total": _value(row, "total_fj", "total_error_fj", unit),
+        f"{prefix}array": _value(row, "array_fj", "array_error_fj", unit),
+        "glitches": _share(row["dynamic_fj"] - row["functional_fj"], row["dynamic_fj"]) if timed else NONE,
+        "idle": _share(row["idle_dynamic_fj"], row["array_fj"]),
         "tiles simulated": f"{row['simulated']} of {row['tiles'] * row['images']}",
     }
+
+
+def _share(part: float, whole: float) -> str:
+    return percent(part / whole if whole else None)
 
 
 def precision_of(estimate: pl.DataFrame) -> str:
@@ -99,16 +118,17 @@ def _kinds(pairs: Iterable[tuple[Row, Row]]) -> list[str]:
 
 def _sentence(rows: list[Row], unit: EnergyUnit) -> str:
     whole, width = sum(row["dynamic_fj"] for row in rows), rows[0]["half_width_fj"]
-    images = rows[0]["images"]
+    images, confidence = rows[0]["images"], f"{100 * rows[0]['confidence']:g} % confidence"
+    simulated, tiles = (sum(row[name] for row in rows) for name in ("simulated", "tiles"))
     what = f"{_KINDS[rows[0]['kind']].capitalize()}, {rows[0]['accounting']}: {whole / unit.in_fj:.4g} {unit.name}"
-    if not width:
+    if simulated == tiles * images:
         return f"{what} an image, exact over all tiles of {_images(images)}."
+    seen = f"from {simulated} of {tiles * images} tiles of {_images(images)}"
+    if not math.isfinite(width):
+        return f"{what} an image, with no telling how precisely: tiles were alike, {seen}."
     low, high = ((whole + sign * width) / unit.in_fj for sign in (-1, 1))
-    return (
-        f"{what} an image, with {100 * rows[0]['confidence']:g} % confidence between {low:.5g} and {high:.5g} "
-        f"(± {100 * width / whole:.2f} %), from {sum(row['simulated'] for row in rows)} of "
-        f"{sum(row['tiles'] for row in rows) * images} tiles of {_images(images)}."
-    )
+    relative = f" (± {100 * width / whole:.2f} %)" if whole else ""
+    return f"{what} an image, with {confidence} between {low:.5g} and {high:.5g}{relative}, {seen}."
 
 
 def _images(count: int) -> str:
@@ -120,7 +140,7 @@ def by_origin(estimate: pl.DataFrame) -> pl.DataFrame:
     rows = [tiles for _, tiles in with_sums(pairs_of(estimate))]
     return pl.DataFrame(
         [
-            {"layer": row["layer"]} | {name: percent(row[field] / row["total_fj"]) for field, name in ORIGINS.items()}
+            {"layer": row["layer"]} | {name: _share(row[field], row["total_fj"]) for field, name in ORIGINS.items()}
             for row in rows
         ]
     )
@@ -134,15 +154,14 @@ def table_against_tiles(estimate: pl.DataFrame) -> pl.DataFrame:
 
 
 def _compared(table: Row, tiles: Row, unit: EnergyUnit) -> dict[str, str]:
-    off, error = saving(
-        tiles["dynamic_fj"], table["dynamic_fj"], tiles["standard_error_fj"], table["standard_error_fj"]
-    )
+    sums, errors = ([row[name] for row in (tiles, table)] for name in ("dynamic_fj", "standard_error_fj"))
+    off, error = saving(*sums, *errors) if sums[0] else (None, 0.0)
     return {
         "layer": tiles["layer"],
         "accounting": tiles["accounting"],
         f"by table, {unit.name}": _value(table, "dynamic_fj", "standard_error_fj", unit),
         "by tiles": _value(tiles, "dynamic_fj", "standard_error_fj", unit),
-        "table against tiles": percent(-off, error),
+        "table against tiles": percent(None if off is None else -off, error),
         "tiles an image": str(tiles["tiles"]),
         "cycles, rtl": str(tiles["cycles"]),
         "total, rtl": _value(tiles, "total_fj", "total_error_fj", unit),

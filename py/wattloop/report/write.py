@@ -60,7 +60,7 @@ def _sections(run: StoredRun, plots: Path) -> Iterator[str]:
         yield "## Energy of the layers"
         yield estimates.precision_of(run.estimate)
         yield tables.markdown(estimates.by_layer(run.estimate))
-        yield estimates.ACCOUNTINGS
+        yield estimates.legend(run.estimate)
         yield "### Table against tiles"
         yield tables.markdown(estimates.table_against_tiles(run.estimate))
         yield estimates.COMPARISON
