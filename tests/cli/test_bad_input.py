@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
+from wattloop.cli.options import workplace
 from wattloop.errors import ModelError
 from wattloop.flow.settings import seeded
 from wattloop.gates.libraries import LIBRARIES
@@ -221,3 +222,10 @@ def test_a_cache_that_cannot_be_written(command: str, refused: Refused, tmp_path
 def test_ways_to_choose_tiles_or_workers_that_exclude_each_other(refused: Refused) -> None:
     assert "give one of them" in refused("estimate", "--tiles", "all", "--precision", "1%")
     assert "give one of them" in refused("estimate", "--workers", "2", "--dask", "tcp://127.0.0.1:1")
+
+
+def test_workers_by_kind_alone_and_schedulers_that_are_none(refused: Refused) -> None:
+    assert workplace("threads", None) == {"parallel__workers": "threads", "parallel__count": "0"}
+    assert workplace("processes", None)["parallel__count"] == "0"
+    assert "give --dask tcp://HOST:PORT" in refused("estimate", "--workers", "dask")
+    assert "'nonsense' is no address of a Dask scheduler" in refused("estimate", "--dask", "nonsense")

@@ -96,6 +96,26 @@ def test_a_killed_worker_of_a_cluster_loses_nothing_and_counts_nothing_twice(clu
         assert list(workers.map(work.scaled, ((FACTORS, k) for k in range(40)))) == EXPECTED
 
 
+def test_units_that_only_waited_are_not_blamed_for_those_that_broke_their_pool(tmp_path: Path) -> None:
+    # Eight units break the pool once each, and the last of them is there all the while.
+    with processes(2) as pool:
+        units = ((str(tmp_path), k, tuple(range(4, 12))) for k in range(14))
+        assert list(pool.map(work.noted, units)) == [k * k for k in range(14)]
+    assert len(list(tmp_path.glob("victim-*"))) == 8
+
+
+def test_a_script_without_a_guard_is_told_what_it_lacks(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import math\nfrom wattloop.parallel import processes\n"
+        "with processes(1) as workers:\n    print(list(workers.map(math.sqrt, [(4,)])))\n"
+    )
+    done = subprocess.run([sys.executable, script], check=False, capture_output=True, text=True, timeout=60)
+    last = done.stderr.splitlines()[-1]
+    assert 'below `if __name__ == "__main__":`' in last
+    assert "use fewer workers" not in last
+
+
 def test_work_that_kills_every_worker_ends_in_one_line() -> None:
     with processes(1) as pool, pytest.raises(WorkerError, match="lost 4 times at the same work"):
         list(pool.map(work.deadly, ((k,) for k in range(6))))
@@ -122,7 +142,7 @@ def test_an_interrupt_cancels_what_has_not_begun(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_worker_processes_do_not_outlive_the_one_that_they_work_for(number: signal.Signals, tmp_path: Path) -> None:
     program = subprocess.Popen(
-        [sys.executable, work.__file__, str(tmp_path)], stderr=subprocess.PIPE, start_new_session=True, text=True
+        [sys.executable, work.__file__, str(tmp_path), "0.3"], stderr=subprocess.PIPE, start_new_session=True, text=True
     )
     until(lambda: len(pids(tmp_path)) == 2)
     # An interrupt at the terminal reaches the whole group.
@@ -130,6 +150,20 @@ def test_worker_processes_do_not_outlive_the_one_that_they_work_for(number: sign
     _, complaint = program.communicate(timeout=20)
     assert program.returncode == -number
     assert "Process SpawnProcess" not in complaint  # the workers have nothing to say about it
+    until(lambda: not any(alive(pid) for pid in pids(tmp_path)))
+
+
+def test_an_interrupt_does_not_wait_for_long_units(tmp_path: Path) -> None:
+    program = subprocess.Popen(
+        [sys.executable, work.__file__, str(tmp_path), "30"], stderr=subprocess.PIPE, start_new_session=True, text=True
+    )
+    until(lambda: len(pids(tmp_path)) == 2)
+    started = time.monotonic()
+    program.send_signal(signal.SIGINT)
+    _, complaint = program.communicate(timeout=20)
+    assert time.monotonic() - started < 5
+    assert complaint.splitlines()[-1] == "KeyboardInterrupt"
+    assert complaint.count("Traceback") == 1
     until(lambda: not any(alive(pid) for pid in pids(tmp_path)))
 
 
@@ -181,3 +215,20 @@ def test_workers_go_by_name() -> None:
 def test_a_scheduler_that_does_not_answer_is_told_in_one_line() -> None:
     with pytest.raises(WorkerError, match="no Dask scheduler answers at"), dask("tcp://127.0.0.1:9", timeout_s=0.5):
         pass
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:8786", "tcp://:8786", "tcp://host", "tcp://host:x"])
+def test_what_is_no_address_is_refused_at_once(address: str) -> None:
+    with pytest.raises(ConfigError, match="is no address of a Dask scheduler; legal: such as"), dask(address):
+        pass
+
+
+def test_a_scheduler_that_does_not_answer_leaves_no_noise() -> None:
+    program = (
+        "from wattloop.parallel import dask\n"
+        "try:\n    dask('tcp://127.0.0.1:9', timeout_s=0.5).__enter__()\n"
+        "except Exception as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=30)
+    assert done.stdout.startswith("no Dask scheduler answers at tcp://127.0.0.1:9: ")
+    assert done.stderr == ""

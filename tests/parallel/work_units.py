@@ -59,17 +59,17 @@ def fussy(index: int) -> int:
     raise FussyError(1, 2)
 
 
-def slow(folder: str, index: int) -> int:
+def slow(folder: str, index: int, seconds: float = 0.3) -> int:
     (Path(folder) / f"begun-{index}").write_text(str(os.getpid()))
-    time.sleep(0.3)
+    time.sleep(seconds)
     return index
 
 
-def main(folder: str) -> None:
+def main(folder: str, seconds: float) -> None:
     """A program that divides work among processes until it is interrupted."""
     with processes(2) as pool:
-        list(pool.map(slow, ((folder, index) for index in range(1000))))
+        list(pool.map(slow, ((folder, index, seconds) for index in range(1000))))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], float(sys.argv[2]))

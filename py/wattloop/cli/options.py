@@ -79,7 +79,7 @@ Workers = Annotated[
     typer.Option(
         "--workers",
         metavar="[KIND:]N",
-        help="Divide the work among N processes of this machine, or threads:N; 0 for one a core.",
+        help="Divide the work among N processes of this machine, or threads:N; 0, or processes, for one a core.",
         show_default=False,
     ),
 ]
@@ -96,7 +96,7 @@ def workplace(workers: str | None, dask: str | None) -> dict[str, object]:
     ('processes', '4')
 
     Raises:
-        ConfigError: both are given.
+        ConfigError: both are given, or `--workers dask`, which lacks an address.
     """
     if dask is not None:
         if workers is not None:
@@ -104,6 +104,10 @@ def workplace(workers: str | None, dask: str | None) -> dict[str, object]:
         return {"parallel__workers": "dask", "parallel__dask": dask}
     if workers is None:
         return {}
+    if workers.partition(":")[0] == "dask":
+        raise ConfigError("--workers divides the work on this machine; for a cluster give --dask tcp://HOST:PORT")
+    if workers in ("serial", "threads", "processes"):
+        return {"parallel__workers": workers, "parallel__count": "0"}  # one a core
     kind, _, count = workers.rpartition(":")
     return {"parallel__workers": kind or "processes", "parallel__count": count}
 

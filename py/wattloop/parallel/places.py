@@ -5,10 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from multiprocessing.connection import Connection
+from urllib.parse import urlsplit
 
 from wattloop.errors import ConfigError, WorkerError
 from wattloop.parallel.pool import LOST, SERIAL, Workers
@@ -49,16 +53,19 @@ def threads(count: int = 0) -> Iterator[Workers]:
 def processes(count: int = 0) -> Iterator[Workers]:
     """Processes of this machine, 0 for one a core. A pool that broke because one of them died is made anew."""
     count = count or cores()
+    # Not forked: the engine's threads and torch's would not survive it.
+    context = multiprocessing.get_context("spawn")
+    over, lifeline = context.Pipe(duplex=False)
 
     def start() -> Executor:
-        # Not forked: the engine's threads and torch's would not survive it.
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+        return ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(over,))
 
-    yield from _closing(Workers(f"{count} processes", start, count=count))
+    with over, lifeline:
+        yield from _closing(Workers(f"{count} processes", start, count=count), interrupt=lifeline.close)
 
 
 _LOCAL = {"threads": threads, "processes": processes}
+_SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 KINDS = ("serial", *_LOCAL, "dask")
 
 
@@ -83,15 +90,17 @@ def dask(address: str, *, timeout_s: float = 20.0) -> Iterator[Workers]:
         timeout_s: how long to wait for it.
 
     Raises:
-        ConfigError: Dask is not installed.
+        ConfigError: Dask is not installed, or that is no address.
         WorkerError: the scheduler cannot be reached.
     """
+    host, port = _checked(address)
     try:
         from distributed import Client
         from distributed.scheduler import KilledWorker
     except ImportError:
         raise ConfigError("Dask is not installed: pip install 'wattloop[cluster]'") from None
     try:
+        _await(host, port, timeout_s)
         client = Client(address, timeout=timeout_s, set_as_default=False)
     except (OSError, ValueError) as error:
         raise WorkerError(f"no Dask scheduler answers at {address}: {error}") from error
@@ -111,22 +120,51 @@ def dask(address: str, *, timeout_s: float = 20.0) -> Iterator[Workers]:
         )
 
 
-def _closing(made: Workers) -> Iterator[Workers]:
+def _checked(address: str) -> tuple[str, int]:
+    """Host and port of a scheduler's address."""
+    try:
+        parts = urlsplit(address)
+        found = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        found = "", None, None
+    if found[0] not in _SCHEMES or not found[1] or not found[2]:
+        raise ConfigError(f"{address!r} is no address of a Dask scheduler; legal: such as tcp://127.0.0.1:8786")
+    return found[1], found[2]
+
+
+def _await(host: str, port: int, timeout_s: float) -> None:
+    """Wait until somebody listens there. A client that finds nobody complains on standard error, and lingers."""
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=timeout_s).close()
+            return
+        except socket.gaierror:
+            raise
+        except OSError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(min(0.2, timeout_s))
+
+
+def _closing(made: Workers, interrupt: Callable[[], None] = lambda: None) -> Iterator[Workers]:
     try:
         yield made
+    except KeyboardInterrupt:
+        interrupt()
+        raise
     finally:
         made.close()
 
 
-def _begin() -> None:
+def _begin(over: Connection) -> None:
     """A worker process begins: interrupts are its parent's business, and it does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_follow, daemon=True).start()
+    threading.Thread(target=_follow, args=(over,), daemon=True).start()
 
 
-def _follow() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _follow(over: Connection) -> None:
+    """End this process in the middle of its work when the other end of the line closes, or nobody holds it any more."""
+    over.poll(None)
+    os._exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
@@ -10,6 +11,12 @@ from typing import Any, TypeVar
 
 from wattloop.errors import WorkerError
 from wattloop.parallel.worker import Answer, Constant, Missing, Reference, alone, code_key, run
+
+# Processes that end before they begin: each imports the caller's script, which starts processes of its own.
+_UNGUARDED = (
+    'no unit of work was ever done: does your script start its work below `if __name__ == "__main__":`, and do the '
+    "workers have enough memory?"
+)
 
 T = TypeVar("T")
 Unit = tuple[Any, ...]
@@ -26,6 +33,7 @@ class _Task:
     unit: Unit
     future: Future[Any] | None = None
     executor: Executor | None = None
+    number: int = 0
     losses: int = 0
     answer: Answer | None = None
 
@@ -36,7 +44,7 @@ class Workers:
     Attributes:
         name: who, in words, for the record.
         shipped: how often each constant was sent, by its key.
-        lost: units that were handed out again because their worker was lost.
+        lost: how often units were handed out again because a worker was lost, those that only waited in its pool too.
     """
 
     def __init__(
@@ -66,6 +74,10 @@ class Workers:
         self.name = name
         self.shipped: Counter[str] = Counter()
         self.lost = 0
+        self._answered = False
+        self._broken: Executor | None = None
+        self._suspects: set[_Task] = set()
+        self._numbers = itertools.count()
         self._start, self._executor = start, None if start is None else start()
         self._brought: Counter[str] = Counter()
         self._count, self._window = count, 4 * count + ahead
@@ -124,29 +136,47 @@ class Workers:
     def _settle(self, work: Callable[..., object], tasks: deque[_Task]) -> None:
         """Wait for answers, take them in, and hand out again what came back without one."""
         waiting = {task.future: task for task in tasks if task.answer is None and task.future is not None}
-        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+        done = wait(waiting, return_when=FIRST_COMPLETED).done
+        # In the order in which they were handed out, and handed out again in the same.
+        for future in sorted(done, key=lambda future: waiting[future].number):
             task = waiting[future]
             try:
                 answer = future.result()
             except self._lost_types as error:
-                self._again(work, task, error)
+                self._again(work, task, tasks, error)
                 continue
+            self._progressed(tasks)
             if isinstance(answer, Missing):
                 self._submit(work, task, answer.keys)
             else:
                 task.answer, task.future = answer if self._remote else Answer(answer), None
 
-    def _again(self, work: Callable[..., object], task: _Task, error: BaseException) -> None:
-        task.losses += 1
+    def _progressed(self, tasks: deque[_Task]) -> None:
+        """An answer came: a local pool works, and whoever it lost before is not what kills it, or will again."""
+        self._answered = True
+        for task in tasks if self._restarts else ():
+            task.losses = 0
+
+    def _again(self, work: Callable[..., object], task: _Task, tasks: deque[_Task], error: BaseException) -> None:
+        broken = isinstance(error, BrokenExecutor)
+        if broken and self._broken is not task.executor:
+            self._broken, self._suspects = task.executor, self._at_work(tasks, task.executor)
+        # A pool that breaks gives back all that it was handed: those that waited their turn broke nothing.
+        task.losses += not broken or task in self._suspects
         self.lost += 1
         if task.losses >= _LOSSES:
+            hint = "it may lack memory; use fewer workers" if self._answered else _UNGUARDED
             raise WorkerError(
-                f"a worker was lost {task.losses} times at the same work ({_what(error)}): it may lack memory; use"
-                " fewer workers"
+                f"a worker was lost {task.losses} times at the same work ({_what(error)}): {hint}"
             ) from error
-        if isinstance(error, BrokenExecutor) and task.executor is self._executor:
+        if broken and task.executor is self._executor:
             self._restart(error)
         self._submit(work, task)
+
+    def _at_work(self, tasks: deque[_Task], executor: Executor | None) -> set[_Task]:
+        """Units that can have been at work when their executor broke: it begins them in the order of handing out."""
+        unfinished = (task for task in tasks if task.executor is executor and _unfinished(task))
+        return set(sorted(unfinished, key=lambda task: task.number)[: self._count + 1])
 
     def _restart(self, error: BaseException) -> None:
         if self._start is None or self._executor is None or not self._restarts:
@@ -162,7 +192,7 @@ class Workers:
         except BrokenExecutor as error:
             self._restart(error)
             task.future = self._submitted(call)
-        task.executor = self._executor
+        task.executor, task.number = self._executor, next(self._numbers)
 
     def _submitted(self, call: Unit) -> Future[Any]:
         assert self._executor is not None
@@ -180,6 +210,11 @@ class Workers:
 
 def _values(unit: Unit) -> Unit:
     return tuple(a.value if isinstance(a, Constant) else a for a in unit)
+
+
+def _unfinished(task: _Task) -> bool:
+    future = task.future
+    return future is not None and (not future.done() or future.cancelled() or future.exception() is not None)
 
 
 def _what(error: BaseException) -> str:
