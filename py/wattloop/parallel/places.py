@@ -60,11 +60,17 @@ def processes(count: int = 0) -> Iterator[Workers]:
     def start() -> Executor:
         return ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(over,))
 
+    def interrupt() -> None:
+        time.sleep(_FORGETTING_S)
+        lifeline.close()
+
     with over, lifeline:
-        yield from _closing(Workers(f"{count} processes", start, count=count), interrupt=lifeline.close)
+        yield from _closing(Workers(f"{count} processes", start, count=count), interrupt=interrupt)
 
 
 _LOCAL = {"threads": threads, "processes": processes}
+# What a pool takes to forget cancelled units: one that breaks while it holds some complains.
+_FORGETTING_S = 0.2
 _SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 KINDS = ("serial", *_LOCAL, "dask")
 
@@ -151,6 +157,7 @@ def _closing(made: Workers, interrupt: Callable[[], None] = lambda: None) -> Ite
     try:
         yield made
     except KeyboardInterrupt:
+        made.cancel()
         interrupt()
         raise
     finally:

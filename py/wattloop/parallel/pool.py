@@ -118,6 +118,11 @@ class Workers:
                 if task.future is not None:
                     task.future.cancel()
 
+    def cancel(self) -> None:
+        """Cancel what has not begun; nothing more can be asked."""
+        if self._executor is not None and self._restarts:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
     def close(self) -> None:
         """Cancel what has not begun and wait for the rest."""
         if self._executor is not None and self._restarts:
