@@ -10,7 +10,7 @@ from typing import Any
 
 from wattloop.activity.interchange.recording import Recording, annotate
 from wattloop.activity.interchange.saif import read_saif
-from wattloop.activity.interchange.waves import read_waves
+from wattloop.activity.interchange.waves import read_waves_apart
 from wattloop.errors import ConfigError
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.gates.libraries import resolve_all
@@ -84,7 +84,7 @@ def read_job(job: PowerJob, *, progress: Progress = SILENT) -> tuple[Netlist, Re
         if job.saif is not None:
             seen = read_saif(job.saif, job.scope)
         elif job.waves is not None:
-            seen = read_waves(job.waves, job.scope, netlist)
+            seen = read_waves_apart(job.waves, job.scope, netlist)
         return netlist, annotate(netlist, seen)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ from hypothesis import strategies as st
 from tests.power.tiny import netlist
 
 from wattloop import tools
-from wattloop.activity.interchange.waves import read_waves
+from wattloop.activity.interchange.waves import read_waves, read_waves_apart
 from wattloop.errors import ActivityFileError
 from wattloop.gates.netlist import Netlist
 
@@ -123,20 +127,69 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, ...]:
     return VCD.encode(), (folder / "a.fst").read_bytes()
 
 
-@settings(max_examples=200, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+class Reader:
+    """Reads files in a process of its own, and gets a new one when a file has killed it."""
+
+    def __init__(self) -> None:
+        self._pool = self._start()
+
+    def outcome(self, path: Path, cell: Netlist) -> str:
+        """What became of reading a file."""
+        try:
+            return self._pool.submit(outcome, path, cell).result()
+        except BrokenProcessPool:
+            self._pool = self._start()
+            return "died"
+
+    @staticmethod
+    def _start() -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
+def outcome(path: Path, cell: Netlist) -> str:
+    """ "refused" in one clear error, "read" with sound counts, or what is wrong."""
+    try:
+        found = read_waves(path, "tb", cell)
+    except ActivityFileError as error:
+        return "refused" if str(path) in str(error) else f"an error without the path: {error}"
+    sound = all(0 <= count.high <= found.duration for count in found.counts.values())
+    return "read" if sound else "more time at 1 than there is"
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader()
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_damage_brings_out_another_error(
-    samples: tuple[bytes, ...], cell: Netlist, tmp_path: Path, data: st.DataObject
+    samples: tuple[bytes, ...], cell: Netlist, tmp_path: Path, reader: Reader, data: st.DataObject
 ) -> None:
+    """Of some files the library aborts, which is why `read_waves_apart` reads in a process of its own."""
     raw = data.draw(st.sampled_from(samples))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(raw)))
         raw = raw[:at] + data.draw(st.binary(max_size=6)) + raw[at + data.draw(st.integers(0, 30)) :]
     path = tmp_path / "fuzz"
     path.write_bytes(raw)
-    try:
-        found = read_waves(path, "tb", cell)
-    except ActivityFileError as error:
-        assert str(path) in str(error)
-    else:
-        assert all(0 <= count.high <= found.duration for count in found.counts.values())
+    assert reader.outcome(path, cell) in ("refused", "read", "died")
+
+
+class Killer:
+    """A path that kills who looks at it, once it is in another process."""
+
+    def __fspath__(self) -> str:
+        os.abort()
+
+
+def test_a_file_that_kills_the_reader_is_refused_and_nothing_else_dies(cell: Netlist) -> None:
+    with pytest.raises(ActivityFileError, match="kills the reader of VCD and FST files"):
+        read_waves_apart(Killer(), "tb", cell)  # type: ignore[arg-type] # it stands for a damaged file
+
+
+def test_apart_the_same_is_read(cell: Netlist, tmp_path: Path) -> None:
+    path = write(tmp_path, VCD)
+    assert read_waves_apart(path, "tb/m", cell) == read_waves(path, "tb/m", cell)
+    with pytest.raises(ActivityFileError, match="no scope 'tb/x'"):
+        read_waves_apart(path, "tb/x", cell)

@@ -11,8 +11,9 @@ from typing import IO, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from wattloop import parallel
 from wattloop.activity.interchange.recording import Count, Seen, scope_error
-from wattloop.errors import ActivityFileError
+from wattloop.errors import ActivityFileError, WorkerError
 from wattloop.gates.netlist import Netlist
 
 Int = npt.NDArray[np.int64]
@@ -51,6 +52,20 @@ def read_waves(path: str | Path, scope: str, netlist: Netlist) -> Seen:
             bits = _bits(prefix + name, int(variable.bitwidth), ranges)
             counts |= _counts(path, variable, bits, start, end)
     return Seen(str(path), counts, float(end - start), tick_ps)
+
+
+def read_waves_apart(path: str | Path, scope: str, netlist: Netlist) -> Seen:
+    """`read_waves` in a process of its own: the library that reads is no Python, and some damage makes it abort.
+
+    Raises:
+        ActivityFileError: see `read_waves`, or the reader died of the file.
+    """
+    try:
+        with parallel.processes(1) as workers:
+            (seen,) = workers.map(read_waves, [(path, scope, netlist)])
+    except WorkerError as error:
+        raise ActivityFileError(f"{path} kills the reader of VCD and FST files: record it again") from error
+    return seen
 
 
 def _span(path: Path) -> tuple[int, int]:
