@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.compression.fakes import FakeOracle, FakeProfiler
 
-from wattloop.compression.bench import Bench
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import LayerStarted
+from wattloop.compression.layerwise.bench import Bench
 from wattloop.compression.network import NetworkSubject
 from wattloop.compression.pruning import magnitude_mask
 from wattloop.compression.result import CompressionResult
@@ -23,8 +24,6 @@ from wattloop.nn.models import Normalized, build
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.quantize import quantize
 from wattloop.nn.train import fit
-
-from .fakes import FakeOracle, FakeProfiler
 
 FACTORS = {"conv1": 784.0, "conv2": 100.0, "fc1": 1.0, "fc2": 1.0, "fc3": 1.0}
 QUICK = CompressConfig(

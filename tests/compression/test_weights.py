@@ -5,13 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from tests.compression.fakes import CURVE, normal_weights
 
-from wattloop.compression.candidates import rank_values
+from wattloop.compression.layerwise.candidates import rank_values
 from wattloop.compression.pruning import magnitude_mask
 from wattloop.compression.remap import Bool, Int8, as_values, histogram, remap
 from wattloop.errors import ConfigError
-
-from .fakes import CURVE, normal_weights
 
 WEIGHTS = arrays(np.int8, (7, 9))
 SETS = st.sets(st.integers(-128, 127), max_size=40).map(lambda values: values | {0})

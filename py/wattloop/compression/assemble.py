@@ -10,10 +10,10 @@ import numpy as np
 
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import OnEvent
-from wattloop.compression.outcome import Decision, Outcome, Resume
+from wattloop.compression.layerwise.outcome import Decision, Outcome, Resume
+from wattloop.compression.layerwise.schedule import Schedule
 from wattloop.compression.remap import Int8, histogram
 from wattloop.compression.result import CompressionResult, LayerResult
-from wattloop.compression.schedule import Schedule
 from wattloop.compression.subject import Quality, Subject
 from wattloop.errors import ModelError
 from wattloop.power.oracle import LayerEnergy, Profiler

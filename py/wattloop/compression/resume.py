@@ -12,8 +12,8 @@ import safetensors.torch
 
 from wattloop.compression import journal
 from wattloop.compression.config import CompressConfig
+from wattloop.compression.layerwise.outcome import Decision, Progress
 from wattloop.compression.network import State
-from wattloop.compression.outcome import Decision, Progress
 from wattloop.errors import StorageError
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
@@ -30,7 +30,7 @@ def run_key(network: QuantizedNetwork, dataset: Dataset, config: CompressConfig,
 
 
 class FolderResume:
-    """Implements `wattloop.compression.outcome.Resume` in a folder.
+    """Implements `wattloop.compression.layerwise.outcome.Resume` in a folder.
 
     Args:
         folder: made when needed.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from wattloop.compression.candidates import legal_values
+from wattloop.compression.layerwise.candidates import legal_values
 from wattloop.compression.remap import Bool, Int8, Int64, as_values, histogram, remap
 from wattloop.compression.subject import Constraint, Float, Quality, Subject
 from wattloop.power.oracle import EnergyOracle, LayerEnergy

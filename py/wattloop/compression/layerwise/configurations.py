@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattloop.compression.candidates import legal_values, rank_values
 from wattloop.compression.config import CompressConfig
+from wattloop.compression.layerwise.candidates import legal_values, rank_values
+from wattloop.compression.layerwise.scoring import ScoredRemoval, ranked
 from wattloop.compression.pruning import magnitude_mask
 from wattloop.compression.remap import GREATEST, LEAST, Int64, histogram, remap
-from wattloop.compression.scoring import ScoredRemoval, ranked
 from wattloop.compression.subject import Float, Float32
 from wattloop.power.oracle import EnergyOracle
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wattloop.compression.bench import Bench
-from wattloop.compression.candidates import rank_values
 from wattloop.compression.config import CompressConfig
-from wattloop.compression.configurations import Configuration
-from wattloop.compression.elimination import Elimination
 from wattloop.compression.journal import OnEvent, Pruned, SafeSet
+from wattloop.compression.layerwise.bench import Bench
+from wattloop.compression.layerwise.candidates import rank_values
+from wattloop.compression.layerwise.configurations import Configuration
+from wattloop.compression.layerwise.elimination import Elimination
+from wattloop.compression.layerwise.scoring import scoring_of
 from wattloop.compression.pruning import magnitude_mask
-from wattloop.compression.scoring import scoring_of
 from wattloop.compression.subject import Constraint, Subject
 from wattloop.power.oracle import EnergyOracle
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.compression.fakes import FakeOracle, FakeProfiler, FakeSubject, by_distance, by_hash, normal_weights
 
 from wattloop.compression.config import CompressConfig, DeltaSplit
-from wattloop.compression.configurations import ordered
 from wattloop.compression.journal import (
     ConfigurationTried,
     Event,
@@ -22,11 +22,10 @@ from wattloop.compression.journal import (
     SafeSet,
     Started,
 )
-from wattloop.compression.outcome import Outcome, Progress, Resume, bounds_of, shares_of
-from wattloop.compression.schedule import Schedule
+from wattloop.compression.layerwise.configurations import ordered
+from wattloop.compression.layerwise.outcome import Outcome, Progress, Resume, bounds_of, shares_of
+from wattloop.compression.layerwise.schedule import Schedule
 from wattloop.compression.subject import Quality
-
-from .fakes import FakeOracle, FakeProfiler, FakeSubject, by_distance, by_hash, normal_weights
 
 Kind = TypeVar("Kind", bound=Event)
 

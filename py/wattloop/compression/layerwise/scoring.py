@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wattloop.compression.bench import Bench
 from wattloop.compression.config import CompressConfig
+from wattloop.compression.layerwise.bench import Bench
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from tests.compression.fakes import CURVE, FakeOracle, FakeSubject, normal_weights
 
-from wattloop.compression.bench import Bench
 from wattloop.compression.config import CompressConfig, Scoring
-from wattloop.compression.elimination import Elimination
 from wattloop.compression.journal import RemovalTried
+from wattloop.compression.layerwise.bench import Bench
+from wattloop.compression.layerwise.elimination import Elimination
+from wattloop.compression.layerwise.scoring import scoring_of
 from wattloop.compression.remap import remap
-from wattloop.compression.scoring import scoring_of
 from wattloop.compression.subject import Constraint, Quality
-
-from .fakes import CURVE, FakeOracle, FakeSubject, normal_weights
 
 START = (-60, -45, -30, -15, 0, 15, 30, 45, 60)
 

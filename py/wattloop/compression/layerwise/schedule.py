@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wattloop.compression.config import CompressConfig
-from wattloop.compression.configurations import Configuration, ordered
 from wattloop.compression.journal import (
     ConfigurationTried,
     Event,
@@ -15,8 +14,9 @@ from wattloop.compression.journal import (
     OnEvent,
     Started,
 )
-from wattloop.compression.layer_search import LayerSearch, Reached
-from wattloop.compression.outcome import Decision, Outcome, Progress, Resume, bounds_of, shares_of, sum_fj
+from wattloop.compression.layerwise.configurations import Configuration, ordered
+from wattloop.compression.layerwise.layer_search import LayerSearch, Reached
+from wattloop.compression.layerwise.outcome import Decision, Outcome, Progress, Resume, bounds_of, shares_of, sum_fj
 from wattloop.compression.profiles import Profiles
 from wattloop.compression.subject import Quality, Subject, better
 from wattloop.power.oracle import LayerEnergy, Profiler

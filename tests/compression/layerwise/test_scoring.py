@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
+from tests.compression.fakes import FakeOracle, FakeSubject, normal_weights
 
-from wattloop.compression.bench import Bench
 from wattloop.compression.config import CompressConfig
-from wattloop.compression.scoring import (
+from wattloop.compression.layerwise.bench import Bench
+from wattloop.compression.layerwise.scoring import (
     MeasuredAccuracy,
     PredictedLoss,
     Removal,
@@ -16,8 +17,6 @@ from wattloop.compression.scoring import (
     scoring_of,
 )
 from wattloop.compression.subject import Constraint, Quality
-
-from .fakes import FakeOracle, FakeSubject, normal_weights
 
 
 def bench(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wattloop.compression.bench import Bench
 from wattloop.compression.journal import OnEvent, RemovalTried
-from wattloop.compression.scoring import Removal, RemovalScoring, ScoredRemoval
+from wattloop.compression.layerwise.bench import Bench
+from wattloop.compression.layerwise.scoring import Removal, RemovalScoring, ScoredRemoval
 from wattloop.compression.subject import Quality
 
 
