@@ -27,6 +27,10 @@ class TrainConfig:
         warmup_steps: steps of linear rise to the learning rate.
         augment: random crops (and flips where the data set allows them).
         label_smoothing: of the cross entropy.
+        distill_weight: share of the loss that distillation has where there is a teacher, 0 (labels alone) to 1 (teacher
+            alone); the cross entropy with the labels has the rest. Without a teacher it has no effect.
+        distill_temperature: what the logits of both are divided by before they are compared; above 1 the teacher's
+            small probabilities count for more.
         bfloat16: convolve in bfloat16 while training; evaluation never does.
         seed: of shuffling, augmentation and dropout.
         threads: CPU threads of torch; None for its default. Results are bit-reproducible for a fixed number. Small
@@ -44,6 +48,8 @@ class TrainConfig:
     warmup_steps: int = 0
     augment: bool = True
     label_smoothing: float = 0.0
+    distill_weight: float = 0.5
+    distill_temperature: float = 4.0
     bfloat16: bool = False
     seed: int = 0
     threads: int | None = None
@@ -59,6 +65,8 @@ class TrainConfig:
         _require(self.schedule in get_args(Schedule), "schedule", self.schedule, ", ".join(get_args(Schedule)))
         _require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "0 or more")
         _require(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "0 to below 1")
+        _require(0 <= self.distill_weight <= 1, "distill_weight", self.distill_weight, "0 to 1")
+        _require(self.distill_temperature > 0, "distill_temperature", self.distill_temperature, "above 0")
         _require(self.threads is None or self.threads >= 1, "threads", self.threads, "1 or more")
         _require(0 <= self.seed < 1 << 32, "seed", self.seed, f"0 to {(1 << 32) - 1}")
 

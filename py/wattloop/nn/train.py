@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wattloop.errors import ModelError
 from wattloop.nn.augment import random_crop, random_flip
@@ -19,6 +18,9 @@ from wattloop.nn.datasets import Dataset
 from wattloop.nn.evaluate import Score, evaluate
 from wattloop.nn.models import Normalized
 from wattloop.nn.network import QuantizedNetwork
+from wattloop.nn.objective import Objective, Penalty, at_rest
+
+BeforeStep = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class EpochReport:
     validation: Score | None
 
 
-def fit(
+def fit(  # noqa: PLR0913 - each is an independent choice of the caller
     network: nn.Module,
     dataset: Dataset,
     config: TrainConfig,
@@ -50,6 +52,9 @@ def fit(
     validate: bool = False,
     on_epoch: Callable[[EpochReport], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    teacher: nn.Module | None = None,
+    penalty: Penalty | None = None,
+    before_step: BeforeStep | None = None,
 ) -> list[EpochReport]:
     """Train `network` in place on the training split and leave it in evaluation mode.
 
@@ -63,15 +68,20 @@ def fit(
         validate: score the validation split after every epoch.
         on_epoch: called after every epoch.
         progress: called with (steps done, steps in all) after every step.
+        teacher: another network that takes raw pixels, to distil from on the same augmented images
+            (`config.distill_weight`); evaluated without gradients, in evaluation mode, and left as it was.
+        penalty: a differentiable scalar of the network, nats, added to the loss of every step.
+        before_step: called with (steps done, steps in all) before every step, so an epoch begins wherever steps done is
+            a multiple of `steps_per_epoch`; it may change weights and constraints, not replace parameters.
 
     Raises:
         ModelError: a bare float network, too few images for one batch, or a loss that is no longer finite.
     """
     if not isinstance(network, QuantizedNetwork | Normalized):
         raise ModelError(f"{type(network).__name__} does not take raw pixels: wrap it in Normalized(model, mean, std)")
-    run = _Run(network, dataset, config)
+    run = _Run(network, dataset, config, Objective(config, teacher, penalty), before_step)
     reports = []
-    with _threads(config.threads), torch.random.fork_rng(devices=[]):
+    with at_rest(teacher), _threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)  # dropout draws from the global generator
         for epoch in range(1, run.epochs + 1):
             reports.append(run.epoch(epoch, validate, progress))
@@ -94,15 +104,21 @@ def _threads(count: int | None) -> Iterator[None]:
 class _Run:
     """State of one call of `fit`."""
 
-    def __init__(self, network: nn.Module, dataset: Dataset, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        dataset: Dataset,
+        config: TrainConfig,
+        objective: Objective,
+        before_step: BeforeStep | None,
+    ) -> None:
         self.network, self.dataset, self.config = network, dataset, config
+        self.objective, self.before_step = objective, before_step
         self.device = next(network.parameters()).device
         self.images = torch.from_numpy(dataset.train.images)
         self.labels = torch.from_numpy(dataset.train.labels)
         self.generator = torch.Generator().manual_seed(config.seed)
-        per_epoch = len(self.images) // config.batch_size
-        if per_epoch == 0:
-            raise ModelError(f"{len(self.images)} training images do not fill one batch of {config.batch_size}")
+        per_epoch = steps_per_epoch(dataset, config)
         wanted = config.epochs * per_epoch
         self.steps = wanted if config.max_steps is None else min(wanted, config.max_steps)
         self.epochs = math.ceil(self.steps / per_epoch)
@@ -140,11 +156,11 @@ class _Run:
             yield images.to(self.device), self.labels[chosen].to(self.device)
 
     def _step(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+        if self.before_step is not None:
+            self.before_step(self.done, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.done, self.steps)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            outputs = self.network(images).float()
-        loss = functional.cross_entropy(outputs, labels, label_smoothing=self.config.label_smoothing)
+        loss, outputs = self.objective(self.network, images, labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -153,6 +169,18 @@ class _Run:
         if not math.isfinite(value):
             raise ModelError(f"training diverged at step {self.done} (loss {value}): lower learning_rate")
         return value, outputs.detach()
+
+
+def steps_per_epoch(dataset: Dataset, config: TrainConfig) -> int:
+    """Steps of one pass over the training images.
+
+    Raises:
+        ModelError: too few images for one batch.
+    """
+    images = len(dataset.train.images)
+    if images < config.batch_size:
+        raise ModelError(f"{images} training images do not fill one batch of {config.batch_size}")
+    return images // config.batch_size
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
