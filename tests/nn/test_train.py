@@ -19,7 +19,8 @@ from wattloop.nn.evaluate import evaluate, logits, losses
 from wattloop.nn.models import Normalized, build
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.quantize import quantize
-from wattloop.nn.train import EpochReport, fit, learning_rate
+from wattloop.nn.train import fit, learning_rate
+from wattloop.nn.training_state import EpochReport
 
 Snapshot = Callable[[nn.Module], dict[str, torch.Tensor]]
 

@@ -19,7 +19,7 @@ from wattloop.store import Store, content_key, write_atomic
 if TYPE_CHECKING:
     from wattloop.nn.datasets import Dataset
     from wattloop.nn.network import QuantizedNetwork
-    from wattloop.nn.train import EpochReport
+    from wattloop.nn.training_state import EpochReport
 
 # Part of the cache key: raise it when training changes in a way that no setting shows.
 _VERSION = 1

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,33 +15,13 @@ from wattloop.errors import ModelError
 from wattloop.nn.augment import random_crop, random_flip
 from wattloop.nn.config import TrainConfig
 from wattloop.nn.datasets import Dataset
-from wattloop.nn.evaluate import Score, evaluate
+from wattloop.nn.evaluate import evaluate
 from wattloop.nn.models import Normalized
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.objective import Objective, Penalty, at_rest
+from wattloop.nn.training_state import Checkpoint, EpochReport, Progress, keep, state_key, take_up
 
 BeforeStep = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """What happened in one epoch.
-
-    Attributes:
-        epoch: counted from 1.
-        epochs: of the run.
-        loss: mean training loss, nats.
-        accuracy: share of (augmented) training images that were correct, before each step.
-        seconds: wall time of the training part.
-        validation: score on the validation split, if asked for.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy: float
-    seconds: float
-    validation: Score | None
 
 
 def fit(  # noqa: PLR0913 - each is an independent choice of the caller
@@ -55,6 +35,7 @@ def fit(  # noqa: PLR0913 - each is an independent choice of the caller
     teacher: nn.Module | None = None,
     penalty: Penalty | None = None,
     before_step: BeforeStep | None = None,
+    checkpoint: Path | Checkpoint | None = None,
 ) -> list[EpochReport]:
     """Train `network` in place on the training split and leave it in evaluation mode.
 
@@ -73,20 +54,26 @@ def fit(  # noqa: PLR0913 - each is an independent choice of the caller
         penalty: a differentiable scalar of the network, nats, added to the loss of every step.
         before_step: called with (steps done, steps in all) before every step, so an epoch begins wherever steps done is
             a multiple of `steps_per_epoch`; it may change weights and constraints, not replace parameters.
+        checkpoint: file that keeps the whole state after every epoch and within long ones, so that a killed training,
+            called again with the same arguments, goes on from there and ends in the same bits; it goes when training
+            ends. A file of another start, other data, settings or another teacher is not taken up; what `penalty` and
+            `before_step` compute must follow from the network and the step alone, and be told by `Checkpoint.facts`.
+            `on_epoch` is not called again for epochs that were done before.
+
+    Returns:
+        A report for every epoch, those before a resumption included.
 
     Raises:
         ModelError: a bare float network, too few images for one batch, or a loss that is no longer finite.
+        StorageError: the checkpoint cannot be written.
     """
     if not isinstance(network, QuantizedNetwork | Normalized):
         raise ModelError(f"{type(network).__name__} does not take raw pixels: wrap it in Normalized(model, mean, std)")
-    run = _Run(network, dataset, config, Objective(config, teacher, penalty), before_step)
-    reports = []
+    kept = Checkpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint
+    run = _Run(network, dataset, config, Objective(config, teacher, penalty), before_step, kept)
     with at_rest(teacher), _threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)  # dropout draws from the global generator
-        for epoch in range(1, run.epochs + 1):
-            reports.append(run.epoch(epoch, validate, progress))
-            if on_epoch is not None:
-                on_epoch(reports[-1])
+        reports = run.run(validate, on_epoch, progress)
     network.eval()
     return reports
 
@@ -111,9 +98,10 @@ class _Run:
         config: TrainConfig,
         objective: Objective,
         before_step: BeforeStep | None,
+        checkpoint: Checkpoint | None,
     ) -> None:
         self.network, self.dataset, self.config = network, dataset, config
-        self.objective, self.before_step = objective, before_step
+        self.objective, self.before_step, self.checkpoint = objective, before_step, checkpoint
         self.device = next(network.parameters()).device
         self.images = torch.from_numpy(dataset.train.images)
         self.labels = torch.from_numpy(dataset.train.labels)
@@ -122,31 +110,59 @@ class _Run:
         wanted = config.epochs * per_epoch
         self.steps = wanted if config.max_steps is None else min(wanted, config.max_steps)
         self.epochs = math.ceil(self.steps / per_epoch)
-        self.done = 0
+        self.progress = Progress()
         self.optimizer = make_optimizer(network, config)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def epoch(self, epoch: int, validate: bool, progress: Callable[[int, int], None] | None) -> EpochReport:
+    def run(
+        self,
+        validate: bool,
+        on_epoch: Callable[[EpochReport], None] | None,
+        on_step: Callable[[int, int], None] | None,
+    ) -> list[EpochReport]:
+        """Every epoch that is not done yet."""
+        self._take_up(validate)
+        while len(self.progress.reports) < self.epochs:
+            self._epoch(on_step)
+            report = self._report(validate)
+            self.progress.close(report)
+            if len(self.progress.reports) < self.epochs:
+                self._keep()
+            if on_epoch is not None:
+                on_epoch(report)
+        if self.checkpoint is not None:
+            self.checkpoint.path.unlink(missing_ok=True)
+        return self.progress.reports
+
+    def _epoch(self, on_step: Callable[[int, int], None] | None) -> None:
         self.network.train()
-        start, loss_sum, correct, seen = time.perf_counter(), 0.0, 0, 0
+        now = self.progress
+        if not len(now.order):
+            now.order = torch.randperm(len(self.images), generator=self.generator)
+        start = time.perf_counter() - now.seconds
         for images, labels in self._batches():
             loss, outputs = self._step(images, labels)
-            loss_sum += loss
-            correct += int((outputs.argmax(1) == labels).sum())
-            seen += 1
-            if progress is not None:
-                progress(self.done, self.steps)
-        seconds = time.perf_counter() - start
-        split = self.dataset.validation
+            now.loss_sum += loss
+            now.correct += int((outputs.argmax(1) == labels).sum())
+            now.seen += 1
+            now.seconds = time.perf_counter() - start
+            if on_step is not None:
+                on_step(now.done, self.steps)
+            if self.checkpoint is not None and now.seen % self.checkpoint.every == 0:
+                self._keep()
+
+    def _report(self, validate: bool) -> EpochReport:
+        now, split = self.progress, self.dataset.validation
         score = evaluate(self.network, split.images, split.labels) if validate else None
-        images_seen = seen * self.config.batch_size
-        return EpochReport(epoch, self.epochs, loss_sum / seen, correct / images_seen, seconds, score)
+        shown = now.seen * self.config.batch_size
+        epoch = len(now.reports) + 1
+        return EpochReport(epoch, self.epochs, now.loss_sum / now.seen, now.correct / shown, now.seconds, score)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self.images), generator=self.generator)
-        size = self.config.batch_size
-        for chosen in torch.split(order, size)[: len(order) // size]:
-            if self.done == self.steps:
+        """The batches of the epoch that are not done yet."""
+        order, size = self.progress.order, self.config.batch_size
+        for chosen in torch.split(order, size)[self.progress.seen : len(order) // size]:
+            if self.progress.done == self.steps:
                 return
             images = self.images[chosen]
             if self.config.augment and self.dataset.crop_padding:
@@ -156,19 +172,41 @@ class _Run:
             yield images.to(self.device), self.labels[chosen].to(self.device)
 
     def _step(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+        done = self.progress.done
         if self.before_step is not None:
-            self.before_step(self.done, self.steps)
+            self.before_step(done, self.steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, self.done, self.steps)
+            group["lr"] = learning_rate(self.config, done, self.steps)
         loss, outputs = self.objective(self.network, images, labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self.done += 1
+        self.progress.done += 1
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise ModelError(f"training diverged at step {self.done} (loss {value}): lower learning_rate")
+            raise ModelError(f"training diverged at step {done + 1} (loss {value}): lower learning_rate")
         return value, outputs.detach()
+
+    def _take_up(self, validate: bool) -> None:
+        if self.checkpoint is None:
+            return
+        data = self.dataset
+        splits = (data.train, data.validation) if validate else (data.train,)
+        facts = (self.checkpoint.facts, self.config, torch.get_num_threads(), str(self.device), data.crop_padding)
+        images = [(split.images, split.labels) for split in splits]
+        networks = {"network": self.network, "teacher": self.objective.teacher}
+        self.key = state_key(facts, data.flip, images, networks=networks)
+        found = take_up(self.checkpoint.path, self.key, self.network, self.optimizer)
+        if found is not None:
+            self.progress, random = found
+            self.generator.set_state(random["generator"])
+            torch.set_rng_state(random["torch"])
+
+    def _keep(self) -> None:
+        if self.checkpoint is None:
+            return
+        random = {"generator": self.generator.get_state(), "torch": torch.get_rng_state()}
+        keep(self.checkpoint.path, self.key, self.progress, self.network, self.optimizer, random)
 
 
 def steps_per_epoch(dataset: Dataset, config: TrainConfig) -> int:
