@@ -12,13 +12,14 @@ from torch.nn import functional
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.compression.config import CompressConfig
-from wattloop.compression.subject import Constraint, Float, Float32, Int8, Quality
+from wattloop.compression.subject import Bool, Constraint, Float, Float32, Int8, Quality
 from wattloop.nn import checkpoint
 from wattloop.nn.config import TrainConfig
 from wattloop.nn.constraint import constrain, constraint_of, release
 from wattloop.nn.datasets import Dataset, Split
 from wattloop.nn.evaluate import evaluate
 from wattloop.nn.network import QuantizedNetwork
+from wattloop.nn.signs import negate_filters
 from wattloop.nn.trace import trace
 from wattloop.nn.train import fit
 
@@ -80,23 +81,40 @@ class NetworkSubject:
 
     def sensitivity(self, layer: str) -> Float:
         """Diagonal Fisher information per squared step, on the first `fisher_images` training images."""
-        found = self.network.layer(layer)
+        return self.sensitivities([layer])[layer]
+
+    def sensitivities(self, layers: Collection[str]) -> Mapping[str, Float]:
+        """`sensitivity` of many layers, all from the same gradients."""
+        found = {name: self.network.layer(name) for name in self.kinds if name in layers}
+        parameters = [layer.latent for layer in found.values()]
         images = torch.from_numpy(self._dataset.train.images[: self._config.fisher_images])
         generator = torch.Generator().manual_seed(self._config.seed)
-        total = torch.zeros(found.latent.shape, dtype=torch.float64)
+        totals = [torch.zeros(parameter.shape, dtype=torch.float64) for parameter in parameters]
         batches = torch.split(images, _FISHER_BATCH)
         for batch in batches:
-            total += len(batch) * self._gradient(found.latent, batch, generator).double().square()
-        step = float(found.weight_scale)
-        information: Float = (total * step**2 / len(batches)).flatten(1).numpy()
-        return information
+            for total, gradient in zip(totals, self._gradients(parameters, batch, generator), strict=True):
+                total += len(batch) * gradient.cpu().double().square()
+        return {
+            name: (total * float(layer.weight_scale) ** 2 / len(batches)).flatten(1).numpy()
+            for (name, layer), total in zip(found.items(), totals, strict=True)
+        }
 
-    def _gradient(self, parameter: Tensor, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Gradient of the mean loss, with labels drawn from the network's own predictions."""
-        logits = self.network(images.to(parameter.device)).cpu()
+    def _gradients(self, parameters: Sequence[Tensor], images: Tensor, generator: torch.Generator) -> Sequence[Tensor]:
+        """Gradients of the mean loss, with labels drawn from the network's own predictions."""
+        logits = self.network(images.to(parameters[0].device)).cpu()
         labels = torch.multinomial(logits.detach().softmax(1), 1, generator=generator)[:, 0]
-        (gradient,) = torch.autograd.grad(functional.cross_entropy(logits, labels), parameter)
-        return gradient.cpu()
+        return torch.autograd.grad(functional.cross_entropy(logits, labels), parameters)
+
+    def relocate(self, layer: str, latent: Float32) -> None:
+        """Replace the real weights below the constraint."""
+        found = self.network.layer(layer)
+        with torch.no_grad():
+            steps = torch.from_numpy(latent).reshape(found.latent.shape).to(found.latent.device)
+            found.latent.copy_(steps * found.weight_scale.to(torch.float32))
+
+    def flip(self, layer: str, filters: Bool) -> bool:
+        """Negate filters and their batch norm; False where there is none with a gain."""
+        return negate_filters(self.network.layer(layer), filters)
 
     def tune(self, epochs: int, seed: int) -> None:
         """Fine-tune the whole network under its constraints."""

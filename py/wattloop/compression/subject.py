@@ -75,6 +75,23 @@ class Subject(Protocol):
     def sensitivity(self, layer: str) -> Float:
         """Diagonal Fisher information per squared integer step of each weight, same shape, on training images."""
 
+    def sensitivities(self, layers: Collection[str]) -> Mapping[str, Float]:
+        """`sensitivity` of many layers at once, in about the time of one."""
+
+    def relocate(self, layer: str, latent: Float32) -> None:
+        """Replace the real weights of `layer` below its constraint; `latent` is in steps of its scale."""
+
+    def flip(self, layer: str, filters: Bool) -> bool:
+        """Negate filters and what follows them, so that the network computes the same as long as the layer is free.
+
+        Args:
+            layer: its name.
+            filters: which, shape (out_channels,).
+
+        Returns:
+            False, and nothing is changed, where what follows cannot take the sign back.
+        """
+
     def tune(self, epochs: int, seed: int) -> None:
         """Fine-tune the whole network under its constraints."""
 

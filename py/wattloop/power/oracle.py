@@ -93,6 +93,20 @@ class LayerEnergy:
     accounting: str
 
 
+@dataclass(frozen=True, eq=False)
+class WeightPrices:
+    """What each weight of a layer costs for one image: by its value and by the class of the row that it lies on.
+
+    Attributes:
+        value_fj: dynamic energy of all cycles in which the weight's cell moves, fJ, shape (2**weight_bits, classes),
+            index w - least weight; infinite where the cell cannot hold the value.
+        class_of_weight: class of each weight's row, broadcastable to (out_channels, reduction).
+    """
+
+    value_fj: npt.NDArray[np.float64]
+    class_of_weight: npt.NDArray[np.int64]
+
+
 class EnergyOracle(Protocol):
     """Answers what a layer would cost with given weights."""
 
@@ -115,6 +129,9 @@ class EnergyOracle(Protocol):
 
     def value_energy_fj(self, layer: str) -> npt.NDArray[np.float64]:
         """E_l(w): dynamic energy of a MAC cycle by weight, fJ, shape (2**weight_bits,), index w - least weight."""
+
+    def weight_prices(self, layer: str) -> WeightPrices:
+        """What each weight of `layer` costs for one image, loading apart: E_l(w) where it lies, times its cycles."""
 
 
 class Profiler(Protocol):

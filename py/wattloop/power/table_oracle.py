@@ -14,7 +14,7 @@ from wattloop.errors import ConfigError
 from wattloop.gates.spec import ArraySpec
 from wattloop.power.energy_table import EnergyTable
 from wattloop.power.layer_use import cycles, weight_counts
-from wattloop.power.oracle import IDENTITY, EnergyBreakdown, HardwareMapping, LayerEnergy
+from wattloop.power.oracle import IDENTITY, EnergyBreakdown, HardwareMapping, LayerEnergy, WeightPrices
 from wattloop.power.weight_load import LoadTable, loading
 
 Float = npt.NDArray[np.float64]
@@ -114,3 +114,15 @@ class TableOracle:
         curve = np.full(1 << bits, np.inf)
         curve[table.weights + (1 << (bits - 1))] = table.dynamic_fj
         return curve
+
+    def weight_prices(self, layer: str) -> WeightPrices:
+        """Prices of the layer's weights by value and class of row; see `EnergyOracle`."""
+        geometry = known_layer(self.profiled, layer).geometry
+        table = self.tables[layer]
+        bits = self.spec.mac.weight_bits
+        value_fj = np.full((1 << bits, len(table.shares)), np.inf)
+        value_fj[table.weights + (1 << (bits - 1))] = (
+            table.class_dynamic_fj * cycles(self.profiled[layer], self.spec)[0]
+        )
+        of_row = np.broadcast_to(table.class_of_row, (geometry.groups, geometry.reduction))
+        return WeightPrices(value_fj, np.repeat(of_row, geometry.out_channels // geometry.groups, axis=0))

@@ -17,7 +17,7 @@ from wattloop.errors import ConfigError
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec
 from wattloop.parallel import SERIAL, Workers
-from wattloop.power.oracle import IDENTITY, EnergyOracle, HardwareMapping, LayerEnergy
+from wattloop.power.oracle import IDENTITY, EnergyOracle, HardwareMapping, LayerEnergy, WeightPrices
 from wattloop.power.table_oracle import checked_weights, known_layer
 from wattloop.power.tile_energies import Batch, TileEnergies, in_batches, layer_energy, run_at, simulate
 from wattloop.power.tile_meter import TileMeter
@@ -103,9 +103,21 @@ class TileOracle:
         Raises:
             ConfigError: there is none.
         """
+        return self._companion.value_energy_fj(layer)
+
+    def weight_prices(self, layer: str) -> WeightPrices:
+        """Prices of the companion `values`.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        return self._companion.weight_prices(layer)
+
+    @property
+    def _companion(self) -> EnergyOracle:
         if self.values is None:
             raise ConfigError("real tiles give no energy by weight value: give the oracle a table for that")
-        return self.values.value_energy_fj(layer)
+        return self.values
 
     def simulate(
         self, layer: str, weights: Int8, mapping: HardwareMapping = IDENTITY, *, progress: Progress | None = None

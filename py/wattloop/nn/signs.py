@@ -1,0 +1,33 @@
+"""Signs of filters: free where a batch norm follows, which takes them back."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from wattloop.nn.layers import QuantLayer
+
+
+@torch.no_grad()
+def negate_filters(layer: QuantLayer, filters: npt.NDArray[np.bool_]) -> bool:
+    """Negate some filters' weights and the gain of their batch norm: the layer computes the same.
+
+    To the bit, as long as its constraint allows the negated weights: the requantisation of a negated filter has the
+    opposite scale and bias.
+
+    Args:
+        layer: it is changed.
+        filters: which, shape (out_channels,).
+
+    Returns:
+        False, and nothing is changed, for a layer without batch norm or with one that has no gain.
+    """
+    norm = layer.norm
+    if norm is None or norm.weight is None or norm.running_mean is None:
+        return False
+    chosen = torch.from_numpy(filters)
+    for part in (layer.latent, norm.weight, norm.running_mean, layer.module.bias):
+        if part is not None:
+            part[chosen.to(part.device)] *= -1
+    return True
