@@ -11,7 +11,7 @@ import numpy as np
 
 from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
 from wattloop.compression.remap import histogram, remap
-from wattloop.compression.subject import FREE, Constraint, Quality
+from wattloop.compression.subject import FREE, Constraint, EnergyTerm, Quality
 from wattloop.power.oracle import IDENTITY, EnergyBreakdown, HardwareMapping, LayerEnergy
 
 VALUES = np.arange(-128, 128)
@@ -108,7 +108,9 @@ class FakeSubject:
     def sensitivity(self, layer: str) -> np.ndarray:
         return np.full(self.latents[layer].shape, 2.0 / 4000.0 / self.latents[layer].size)
 
-    def tune(self, epochs: int, seed: int) -> None:
+    def tune(
+        self, epochs: int, seed: int, *, learning_rate: float | None = None, energy: EnergyTerm | None = None
+    ) -> None:
         self.tunings += epochs
         rng = np.random.default_rng(seed)
         for name, latent in self.latents.items():

@@ -10,6 +10,7 @@ from wattloop.errors import ConfigError
 Scoring = Literal["fisher", "accuracy"]
 DeltaSplit = Literal["global", "by_energy"]
 Scope = Literal["conv", "all"]
+Schedule = Literal["cosine", "constant"]
 
 
 def _require(ok: bool, name: str, value: object, legal: str) -> None:
@@ -42,7 +43,11 @@ class CompressConfig:
         set_epochs: fine-tuning of each safe set that does not hold at once, epochs.
         recoveries: fine-tunings that one elimination may spend on removals that miss the bound.
         tune_epochs: fine-tuning of the finished configuration, epochs.
-        learning_rate: of all fine-tuning.
+        learning_rate: of all fine-tuning, at its start.
+        schedule: of the learning rate in each fine-tuning: "cosine" to 0, or "constant".
+        distill_weight: share of the loss of all fine-tuning that distillation has, 0 (none) to 1. The teacher is the
+            float network where it is known, else the int8 network as it was before compression.
+        distill_temperature: of the distillation.
         batch_size: of all fine-tuning.
         bfloat16: convolve in bfloat16 while fine-tuning.
         threads: CPU threads of torch while fine-tuning; None for its default. The course of a run depends on it.
@@ -73,6 +78,9 @@ class CompressConfig:
     recoveries: int = 2
     tune_epochs: int = 1
     learning_rate: float = 0.01
+    schedule: Schedule = "cosine"
+    distill_weight: float = 0.0
+    distill_temperature: float = 4.0
     batch_size: int = 128
     bfloat16: bool = False
     threads: int | None = None
@@ -102,6 +110,8 @@ class CompressConfig:
         _require(0 < self.epsilon <= 100, "epsilon", self.epsilon, "more than 0, at most 100 accuracy points")
         _require(0 <= self.energy_weight <= 1, "energy_weight", self.energy_weight, "0 to 1")
         _require(0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "more than 0, less than 10")
+        _require(0 <= self.distill_weight <= 1, "distill_weight", self.distill_weight, "0 to 1")
+        _require(self.distill_temperature > 0, "distill_temperature", self.distill_temperature, "above 0")
 
     def _require_counts(self) -> None:
         at_least_one = ("k_growth", "rescored", "scoring_images", "fisher_images", "batch_size", "profile_images")
@@ -114,6 +124,7 @@ class CompressConfig:
         _require(0 <= self.seed < 1 << 32, "seed", self.seed, f"0 to {(1 << 32) - 1}")
 
     def _require_choices(self) -> None:
-        for name, choices in (("scoring", Scoring), ("delta_split", DeltaSplit), ("scope", Scope)):
+        choices_of = {"scoring": Scoring, "delta_split": DeltaSplit, "scope": Scope, "schedule": Schedule}
+        for name, choices in choices_of.items():
             legal = get_args(choices)
             _require(getattr(self, name) in legal, name, getattr(self, name), ", ".join(map(repr, legal)))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.compression.config import CompressConfig
-from wattloop.compression.subject import Bool, Constraint, Float, Float32, Int8, Quality
+from wattloop.compression.energy_term import energy_penalty
+from wattloop.compression.subject import Bool, Constraint, EnergyTerm, Float, Float32, Int8, Quality
 from wattloop.nn import checkpoint
 from wattloop.nn.config import TrainConfig
 from wattloop.nn.constraint import constrain, constraint_of, release
@@ -36,7 +38,16 @@ class State:
 
 
 class NetworkSubject:
-    """Implements `wattloop.compression.subject.Subject`; changes the network that it is given."""
+    """Implements `wattloop.compression.subject.Subject`; changes the network that it is given.
+
+    Args:
+        network: int8 and trained.
+        dataset: what it was trained on.
+        config: settings.
+        legal: weight values that the hardware can hold; None for all 256.
+        teacher: what fine-tuning distils from as far as `config.distill_weight` says, any network that takes raw
+            pixels, such as the float network that `network` was made from; None for `network` as it is now.
+    """
 
     def __init__(
         self,
@@ -44,11 +55,14 @@ class NetworkSubject:
         dataset: Dataset,
         config: CompressConfig,
         legal: tuple[int, ...] | None = None,
+        teacher: nn.Module | None = None,
     ) -> None:
         self.network = network
         self.legal = legal
         self._dataset = dataset
         self._config = config
+        taught = config.distill_weight > 0
+        self._teacher = (copy.deepcopy(network) if teacher is None else teacher) if taught else None
 
     @property
     def kinds(self) -> Mapping[str, str]:
@@ -93,7 +107,7 @@ class NetworkSubject:
         batches = torch.split(images, _FISHER_BATCH)
         for batch in batches:
             for total, gradient in zip(totals, self._gradients(parameters, batch, generator), strict=True):
-                total += len(batch) * gradient.cpu().double().square()
+                total.add_(len(batch) * gradient.cpu().double().square())
         return {
             name: (total * float(layer.weight_scale) ** 2 / len(batches)).flatten(1).numpy()
             for (name, layer), total in zip(found.items(), totals, strict=True)
@@ -116,18 +130,24 @@ class NetworkSubject:
         """Negate filters and their batch norm; False where there is none with a gain."""
         return negate_filters(self.network.layer(layer), filters)
 
-    def tune(self, epochs: int, seed: int) -> None:
-        """Fine-tune the whole network under its constraints."""
+    def tune(
+        self, epochs: int, seed: int, *, learning_rate: float | None = None, energy: EnergyTerm | None = None
+    ) -> None:
+        """Fine-tune the whole network under its constraints, with the teacher where `distill_weight` gives it a say."""
         config = self._config
         training = TrainConfig(
             epochs=epochs,
             batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
+            learning_rate=config.learning_rate if learning_rate is None else learning_rate,
+            schedule=config.schedule,
+            distill_weight=config.distill_weight,
+            distill_temperature=config.distill_temperature,
             bfloat16=config.bfloat16,
             seed=seed,
             threads=config.threads,
         )
-        fit(self.network, self._dataset, training)
+        penalty = None if energy is None else energy_penalty(self.network, energy)
+        fit(self.network, self._dataset, training, teacher=self._teacher, penalty=penalty)
 
     def score(self, images: int | None = None) -> Quality:
         """Quality on the first `images` validation images."""

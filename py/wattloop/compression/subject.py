@@ -53,6 +53,20 @@ class Constraint:
 FREE = Constraint()
 
 
+@dataclass(frozen=True, eq=False)
+class EnergyTerm:
+    """Energy as part of what training minimises.
+
+    Attributes:
+        curves_fj: by layer, energy that a weight of each value -128..127 costs per image, shape (256,); see
+            `EnergyOracle.value_energy_fj`. Layers that are not named cost nothing.
+        weight: nats that all of the energy at the start of the training weighs; twice the energy weighs twice as much.
+    """
+
+    curves_fj: Mapping[str, Float]
+    weight: float
+
+
 class Subject(Protocol):
     """A network whose layers can be constrained, fine-tuned, scored and rolled back."""
 
@@ -92,8 +106,17 @@ class Subject(Protocol):
             False, and nothing is changed, where what follows cannot take the sign back.
         """
 
-    def tune(self, epochs: int, seed: int) -> None:
-        """Fine-tune the whole network under its constraints."""
+    def tune(
+        self, epochs: int, seed: int, *, learning_rate: float | None = None, energy: EnergyTerm | None = None
+    ) -> None:
+        """Fine-tune the whole network under its constraints.
+
+        Args:
+            epochs: passes over the training images.
+            seed: of shuffling and augmentation.
+            learning_rate: at the start; None for that of the settings.
+            energy: part of the objective; None leaves energy out of it.
+        """
 
     def score(self, images: int | None = None) -> Quality:
         """Quality on the first `images` validation images (all for None)."""
