@@ -2,16 +2,126 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from wattloop.flow.settings import Settings
+from wattloop.flow.settings import NetworkSettings, Settings, TrainingSettings
 from wattloop.flow.simulator import Simulator
-from wattloop.flow.training import trained_network
+from wattloop.flow.training import Trained, train_flow, trained_network
+from wattloop.nn.checkpoint import read_metadata
+from wattloop.nn.config import TrainConfig
+from wattloop.nn.float_weights import read_float_notes
+from wattloop.nn.models import Normalized, build
+from wattloop.nn.quantize import quantize
 from wattloop.nn.trace import trace
+from wattloop.nn.train import fit
+from wattloop.runs import run_folder
 from wattloop.store import Store
+
+
+@dataclass
+class Listener:
+    """Notes the training steps; interrupts at the step of that number, as Ctrl-C does."""
+
+    stop_at: int = 0
+    steps: list[tuple[str, int]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[object]:
+        def advance(done: float, total: float, note: str = "") -> None:
+            self.steps.append((title.rsplit(maxsplit=1)[-1], int(done)))
+            if len(self.steps) == self.stop_at:
+                raise KeyboardInterrupt
+
+        yield advance
+
+    def tell(self, text: str) -> None:
+        pass
+
+    @property
+    def stages(self) -> set[str]:
+        return {stage for stage, _ in self.steps}
+
+
+def same(a: Trained, b: Trained) -> bool:
+    ours, theirs = a.network.state_dict(), b.network.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def with_qat(settings: Settings, **changes: object) -> Settings:
+    training = settings.training
+    return replace(settings, training=replace(training, qat=replace(training.qat, **changes)))  # type: ignore[arg-type]
+
+
+def test_other_int8_settings_do_not_train_the_float_network_again(settings: Settings, tmp_path: Path) -> None:
+    store, listener = Store(tmp_path), Listener()
+    first = trained_network(settings, store=store)
+    other = trained_network(with_qat(settings, learning_rate=0.02), store=store, progress=listener)  # type: ignore[arg-type]
+    assert listener.stages == {"int8"}
+    assert not same(first, other)
+    distilled = replace(settings, training=replace(settings.training, distill=True))
+    assert not same(first, trained_network(distilled, store=store))
+    assert len(list(tmp_path.glob("float/*/"))) == 1
+    assert len(list(tmp_path.glob("network/*/"))) == 3
+
+
+def test_the_flow_trains_as_the_pieces_do(settings: Settings) -> None:
+    """What the cache holds in between changes no bit."""
+    trained = trained_network(settings)
+    data, training = trained.dataset, settings.training
+    model = Normalized(build("lenet5", data.classes, data.channels, seed=0), *data.normalisation)
+    fit(model, data, training.pretrain)
+    network = quantize(model, data.train.images[: settings.network.calibration_images])
+    fit(network, data, training.qat)
+    assert same(trained, replace(trained, network=network))
+    assert trained.teacher is not None
+    assert all(torch.equal(a, b) for a, b in zip(trained.teacher.parameters(), model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("stop_at", [13, 20])
+def test_an_interrupted_training_goes_on(stop_at: int, settings: Settings, tmp_path: Path) -> None:
+    store, first, second = Store(tmp_path), Listener(stop_at), Listener()
+    with pytest.raises(KeyboardInterrupt):
+        trained_network(settings, store=store, progress=first)  # type: ignore[arg-type]
+    again = trained_network(settings, store=store, progress=second)  # type: ignore[arg-type]
+    assert second.steps[0][1] > 1 or second.stages == {"int8"}
+    undisturbed = trained_network(settings)
+    assert same(again, undisturbed) and again.history == undisturbed.history
+    assert not [path for path in (tmp_path / "resume").iterdir() if path.is_dir()]
+
+
+def test_a_run_keeps_both_networks_and_where_they_come_from(settings: Settings, tmp_path: Path) -> None:
+    with run_folder(tmp_path / "run", command="train", settings=settings, seeds=settings.seeds) as run:
+        history = train_flow(settings, run)
+    weights, network = tmp_path / "run" / "float.safetensors", tmp_path / "run" / "network.safetensors"
+    for notes, stage in ((read_float_notes(weights), "pretrain"), (read_metadata(network), "qat")):
+        assert notes["model"] == "lenet5" and notes["seed"] == "0"
+        recipe = json.loads(notes["recipe"])
+        assert TrainConfig(**recipe) == getattr(settings.training, stage)
+    assert float(read_float_notes(weights)["validation accuracy"]) == history[1]["validation_accuracy"]
+
+
+def test_the_float_network_of_a_run_is_a_start_for_others(settings: Settings, tmp_path: Path) -> None:
+    """From `float.safetensors` without further float epochs to the same int8 network; and as a checkpoint's teacher."""
+    with run_folder(tmp_path / "run", command="train", settings=settings, seeds=settings.seeds) as run:
+        train_flow(settings, run)
+    first = trained_network(settings)
+    start = str(tmp_path / "run" / "float.safetensors")
+    none = TrainingSettings(replace(settings.training.pretrain, epochs=0), settings.training.qat)
+    again = trained_network(replace(settings, network=NetworkSettings(initial_weights=start), training=none))
+    assert same(first, again)
+    given = NetworkSettings(checkpoint=str(tmp_path / "run" / "network.safetensors"), initial_weights=start)
+    loaded = trained_network(replace(settings, network=given))
+    assert same(first, loaded)
+    assert loaded.teacher is not None and first.teacher is not None
+    assert all(torch.equal(a, b) for a, b in zip(loaded.teacher.parameters(), first.teacher.parameters(), strict=True))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Where a compression keeps its progress, so that a killed run goes on when it is started again."""
+"""Where a compression or a training keeps its progress, so that a killed run goes on when it is started again."""
 
 from __future__ import annotations
 

@@ -84,6 +84,7 @@ class TrainingSettings:
     Attributes:
         pretrain: training of the float network.
         qat: quantisation-aware training of the int8 network that follows.
+        distill: whether the int8 network learns from the float one as well, as far as `qat.distill_weight` says.
     """
 
     # They suit the default network on the default data set.
@@ -91,6 +92,7 @@ class TrainingSettings:
     qat: TrainConfig = field(
         default_factory=lambda: TrainConfig(epochs=4, batch_size=32, learning_rate=0.01, threads=1)
     )
+    distill: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
-"""Weights of a float network from a file that others wrote: a state dict, in safetensors or as torch saves it."""
+"""Weights of a float network in a file, ours or of others: a state dict, in safetensors or as torch saves it."""
 
 from __future__ import annotations
 
+import json
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from wattloop.errors import ModelError, StorageError
+from wattloop.store import write_atomic
 
 # What training scripts wrap a network in, and where they put its weights.
 _PREFIX = "module."
@@ -42,6 +45,36 @@ def load_float_weights(model: nn.Module, path: Path) -> None:
             f" {len(wrong)} of {len(wanted)} tensors differ"
         )
     model.load_state_dict(state, strict=False)
+
+
+def save_float_weights(model: nn.Module, path: Path, *, metadata: Mapping[str, str] | None = None) -> None:
+    """Write the weights of `model` as a state dict in safetensors, which `load_float_weights` reads.
+
+    Args:
+        model: the network.
+        path: file, conventionally `.safetensors`; replaced as a whole.
+        metadata: notes to keep with it (seeds, the recipe).
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    # One entry only: safetensors writes several in random order, and equal networks should be equal files.
+    write_atomic(path, safetensors.torch.save(tensors, {"wattloop": json.dumps(dict(metadata or {}), sort_keys=True)}))
+
+
+def read_float_notes(path: Path) -> dict[str, str]:
+    """The notes that `save_float_weights` was given; none in files of others.
+
+    Raises:
+        StorageError: missing or damaged.
+    """
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            notes = json.loads((file.metadata() or {}).get("wattloop", "{}"))
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise StorageError(f"cannot read the notes of {path}: {error}") from error
+    return {str(key): str(value) for key, value in notes.items()}
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -78,6 +78,11 @@ def fit(  # noqa: PLR0913 - each is an independent choice of the caller
     return reports
 
 
+def lay_out(network: nn.Module) -> None:
+    """Lay weights out in memory as training does (channels last): the bits of convolutions may depend on it."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
@@ -112,7 +117,7 @@ class _Run:
         self.epochs = math.ceil(self.steps / per_epoch)
         self.progress = Progress()
         self.optimizer = make_optimizer(network, config)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        lay_out(network)
 
     def run(
         self,

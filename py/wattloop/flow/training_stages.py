@@ -1,0 +1,206 @@
+"""The two stages of training, each kept in the cache by itself, each going on where it was killed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wattloop.errors import StorageError
+from wattloop.flow.progress import Progress, Step
+from wattloop.flow.resumption import resume_folder, resumption
+from wattloop.flow.settings import Settings
+from wattloop.gates.spec import MacSpec
+from wattloop.nn.config import TrainConfig
+from wattloop.store import Store, content_key, write_atomic
+
+if TYPE_CHECKING:
+    from wattloop.nn.datasets import Dataset
+    from wattloop.nn.models import Normalized
+    from wattloop.nn.network import QuantizedNetwork
+    from wattloop.nn.training_state import EpochReport
+
+# Part of the cache keys: raise it when training changes in a way that no setting shows.
+_VERSION = 2
+WEIGHT_BITS = 8
+FLOAT = "float.safetensors"
+NETWORK = "network.safetensors"
+HISTORY = "history.json"
+
+History = tuple[dict[str, float | str], ...]
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Float training, then quantisation and int8 training, of the network of some settings.
+
+    Attributes:
+        settings: network, training; of the hardware the weights that its cell can hold.
+        dataset: the data set of the settings.
+        store: where finished stages and the states of unfinished ones are kept.
+        progress: told of every step.
+    """
+
+    settings: Settings
+    dataset: Dataset
+    store: Store
+    progress: Progress
+
+    def float_key(self) -> str:
+        """Content key of the float network."""
+        network, data = self.settings.network, self.dataset
+        images = (data.name, data.train.images, data.train.labels)
+        recipe = (network.model, network.seed, self.settings.training.pretrain, self._normalisation(), self._start())
+        return content_key("float", _VERSION, importlib.metadata.version("torch"), images, recipe)
+
+    def int8_key(self, float_key: str) -> str:
+        """Content key of the int8 network that follows from a float one."""
+        training, images = self.settings.training, self.settings.network.calibration_images
+        legal = legal_weights(self.settings.hardware.array.mac)
+        return content_key("network", _VERSION, float_key, images, training.qat, training.distill, legal)
+
+    def train_float(self, key: str) -> tuple[Normalized, History]:
+        """The float network, from the cache or trained now."""
+
+        def read(entry: Path) -> tuple[Normalized, History]:
+            return self.float_network(entry / FLOAT), _history(entry)
+
+        return self.store.load("float", key, lambda folder: self._train_float(folder, key), read)
+
+    def train_int8(self, key: str, teacher: Normalized) -> tuple[QuantizedNetwork, History]:
+        """The int8 network that follows from the float one, from the cache or trained now."""
+        from wattloop.nn.checkpoint import load
+
+        def read(entry: Path) -> tuple[QuantizedNetwork, History]:
+            return load(entry / NETWORK), _history(entry)
+
+        return self.store.load("network", key, lambda folder: self._train_int8(folder, key, teacher), read)
+
+    def float_network(self, weights: Path | None) -> Normalized:
+        """A float network with the weights of a file (None: fresh ones), laid out in memory as training leaves it."""
+        from wattloop.nn.float_weights import load_float_weights
+        from wattloop.nn.models import Normalized, build
+        from wattloop.nn.train import lay_out
+
+        data, network = self.dataset, self.settings.network
+        plain = build(network.model, data.classes, data.channels, seed=network.seed)
+        if weights is not None:
+            load_float_weights(plain, weights)
+        model = Normalized(plain, *self._normalisation())
+        lay_out(model)
+        return model.eval()
+
+    def _train_float(self, folder: Path, key: str) -> None:
+        from wattloop.nn.float_weights import save_float_weights
+
+        start = self.settings.network.initial_weights
+        model = self.float_network(None if start is None else Path(start))
+        recipe = self.settings.training.pretrain
+        history = self._fit("float", model, recipe, key)
+        save_float_weights(model.model, folder / FLOAT, metadata=self._notes(recipe, history))
+        write_atomic(folder / HISTORY, json.dumps(history, indent=1))
+
+    def _train_int8(self, folder: Path, key: str, teacher: Normalized) -> None:
+        from wattloop.nn.checkpoint import save
+        from wattloop.nn.constraint import constrain
+        from wattloop.nn.quantize import quantize
+
+        quantized = quantize(teacher, self.dataset.train.images[: self.settings.network.calibration_images])
+        legal = legal_weights(self.settings.hardware.array.mac)
+        for layer in quantized.layers if legal is not None else ():
+            constrain(quantized, layer, legal)
+        training = self.settings.training
+        history = self._fit("int8", quantized, training.qat, key, teacher if training.distill else None)
+        save(quantized, folder / NETWORK, metadata=self._notes(training.qat, history))
+        write_atomic(folder / HISTORY, json.dumps(history, indent=1))
+
+    def _fit(
+        self,
+        stage: str,
+        network: Normalized | QuantizedNetwork,
+        recipe: TrainConfig,
+        key: str,
+        teacher: Normalized | None = None,
+    ) -> History:
+        from wattloop.nn.train import fit
+
+        title = f"training {self.settings.network.model} in " + ("floating point" if stage == "float" else stage)
+        with self.progress.step(title) as step, resumption(resume_folder(self.store, "training", key)) as folder:
+            watch = _Watch(step)
+            reports = fit(
+                network,
+                self.dataset,
+                recipe,
+                validate=True,
+                on_epoch=watch.epoch,
+                progress=watch.steps,
+                teacher=teacher,
+                checkpoint=None if folder is None else folder / "state.safetensors",
+            )
+        return tuple(_row(stage, report) for report in reports)
+
+    def _normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        mean, std = self.dataset.normalisation
+        return self.settings.network.mean or mean, self.settings.network.std or std
+
+    def _start(self) -> bytes | None:
+        path = self.settings.network.initial_weights
+        try:
+            return None if path is None else Path(path).read_bytes()
+        except OSError as error:
+            raise StorageError(f"cannot read the weights {path}: {error.strerror}") from error
+
+    def _notes(self, recipe: TrainConfig, history: History) -> dict[str, str]:
+        """Where a network comes from, in words that stay true on another machine."""
+        network, start = self.settings.network, self._start()
+        notes = {
+            "model": network.model,
+            "dataset": f"{self.dataset.name}, {len(self.dataset.train.images)} training images",
+            "seed": str(network.seed),
+            "normalisation": json.dumps(self._normalisation()),
+            "recipe": json.dumps(asdict(recipe)),
+            "torch": importlib.metadata.version("torch"),
+        }
+        if start is not None:
+            notes["initial weights, SHA-256"] = hashlib.sha256(start).hexdigest()
+        if history:
+            notes["validation accuracy"] = str(history[-1].get("validation_accuracy", ""))
+        return notes
+
+
+def legal_weights(mac: MacSpec) -> tuple[int, ...] | None:
+    """The 8-bit weights that the cell can hold; None for all.
+
+    A cell with narrower weights is none of them: its network is requantised (`arith.representable.fitted`).
+    """
+    everything = mac.weight_bits < WEIGHT_BITS or len(mac.weight_values) == 1 << WEIGHT_BITS
+    return None if everything else mac.weight_values
+
+
+def _history(entry: Path) -> History:
+    return tuple(json.loads((entry / HISTORY).read_text()))
+
+
+def _row(stage: str, report: EpochReport) -> dict[str, float | str]:
+    row: dict[str, float | str] = {"stage": stage, "epoch": report.epoch, "loss": report.loss}
+    row["training_accuracy"] = report.accuracy
+    if report.validation is not None:
+        row["validation_accuracy"] = report.validation.accuracy
+    return row
+
+
+class _Watch:
+    """Shows how a stage of training goes."""
+
+    def __init__(self, step: Step) -> None:
+        self._step, self._text = step, ""
+
+    def epoch(self, report: EpochReport) -> None:
+        if report.validation is not None:
+            self._text = f"validation {report.validation.accuracy:.1%}"
+
+    def steps(self, done: int, total: int) -> None:
+        self._step(done, total, self._text)
