@@ -12,7 +12,7 @@ import numpy as np
 from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
 from wattloop.compression.remap import histogram, remap
 from wattloop.compression.subject import FREE, Constraint, EnergyTerm, Quality
-from wattloop.power.oracle import IDENTITY, EnergyBreakdown, HardwareMapping, LayerEnergy
+from wattloop.power.oracle import IDENTITY, EnergyBreakdown, HardwareMapping, LayerEnergy, WeightPrices
 
 VALUES = np.arange(-128, 128)
 # Cheap zero, dear negatives, dearer large magnitudes: the shape of an array multiplier's curve.
@@ -39,6 +39,9 @@ class FakeOracle:
 
     def value_energy_fj(self, layer: str) -> np.ndarray:
         return self.curve * self.factors[layer]
+
+    def weight_prices(self, layer: str) -> WeightPrices:
+        return WeightPrices(self.value_energy_fj(layer)[:, None], np.zeros((1, 1), np.int64))
 
 
 @dataclass
@@ -84,6 +87,7 @@ class FakeSubject:
     kinds: dict[str, str] = field(default_factory=dict)
     salt: int = 0
     patience: float = 0.9
+    legal: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         self.kinds = self.kinds or dict.fromkeys(self.latents, "conv")
@@ -97,7 +101,8 @@ class FakeSubject:
 
     def weight(self, layer: str) -> np.ndarray:
         constraint = self.constraints[layer]
-        return remap(self.latents[layer], constraint.values, constraint.mask)
+        values = self.legal if constraint.values is None else constraint.values
+        return remap(self.latents[layer], values, constraint.mask)
 
     def constrain(self, layer: str, constraint: Constraint) -> None:
         self.constraints[layer] = constraint
@@ -107,6 +112,18 @@ class FakeSubject:
 
     def sensitivity(self, layer: str) -> np.ndarray:
         return np.full(self.latents[layer].shape, 2.0 / 4000.0 / self.latents[layer].size)
+
+    def sensitivities(self, layers: Collection[str]) -> dict[str, np.ndarray]:
+        return {layer: self.sensitivity(layer) for layer in layers}
+
+    def relocate(self, layer: str, latent: np.ndarray) -> None:
+        self.latents[layer] = np.rint(latent).astype(np.int8)
+
+    def flip(self, layer: str, filters: np.ndarray) -> bool:
+        for kept in (self.latents, self.first):
+            kept[layer] = np.where(filters[:, None], -kept[layer].astype(np.int64), kept[layer]).clip(-128, 127)
+            kept[layer] = kept[layer].astype(np.int8)
+        return True
 
     def tune(
         self, epochs: int, seed: int, *, learning_rate: float | None = None, energy: EnergyTerm | None = None
@@ -133,10 +150,10 @@ class FakeSubject:
         return LayerTrace(layer, np.zeros((images, columns, 1, 1), dtype=np.uint8))
 
     def snapshot(self) -> object:
-        return copy.deepcopy((self.latents, self.constraints, self.tunings))
+        return copy.deepcopy((self.latents, self.first, self.constraints, self.tunings))
 
     def restore(self, snapshot: object) -> None:
-        self.latents, self.constraints, self.tunings = copy.deepcopy(snapshot)
+        self.latents, self.first, self.constraints, self.tunings = copy.deepcopy(snapshot)
 
 
 def normal_weights(seed: int, shape: tuple[int, int] = (12, 30), spread: float = 28.0) -> np.ndarray:

@@ -200,6 +200,32 @@ def test_fisher_information_predicts_which_noise_hurts(network: QuantizedNetwork
     assert losses[0] > losses[1]
 
 
+def test_information_of_many_layers_is_that_of_each(network: QuantizedNetwork, digits: Dataset) -> None:
+    subject = subject_of(network, digits)
+    together = subject.sensitivities(["conv2", "fc1"])
+    assert list(together) == ["conv2", "fc1"]
+    for layer, information in together.items():
+        np.testing.assert_allclose(information, subject.sensitivity(layer), rtol=1e-5, atol=1e-12)
+
+
+def test_relocated_weights_are_what_the_network_computes_with(network: QuantizedNetwork, digits: Dataset) -> None:
+    subject = subject_of(network, digits)
+    start = subject.snapshot()
+    wanted = np.where(subject.weight("conv2") > 5, 16, 0).astype(np.float32)
+    subject.relocate("conv2", wanted)
+    subject.constrain("conv2", Constraint((0, 16)))
+    np.testing.assert_array_equal(subject.weight("conv2"), wanted)
+    np.testing.assert_allclose(subject.latent("conv2"), wanted, rtol=1e-6)
+    subject.restore(start)
+
+
+def test_signs_that_nothing_takes_back_are_not_flipped(network: QuantizedNetwork, digits: Dataset) -> None:
+    subject = subject_of(network, digits)
+    before = subject.weight("conv1").copy()
+    assert not subject.flip("conv1", np.ones(len(before), np.bool_))
+    np.testing.assert_array_equal(subject.weight("conv1"), before)
+
+
 def test_a_network_without_layers_in_scope_is_refused(digits: Dataset) -> None:
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1024, 10))
     linear = quantize(model, digits.train.images[:32], normalisation=digits.normalisation)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from wattloop.compression.rate_distortion.config import RateDistortionConfig
 from wattloop.errors import ConfigError
 
 Scoring = Literal["fisher", "accuracy"]
@@ -57,6 +58,7 @@ class CompressConfig:
         profile_images: training images that the energy tables are profiled on.
         tile_images: test images that the tile simulation runs on (no decision rests on them).
         seed: of everything random here.
+        rate_distortion: settings of the rate-distortion method alone.
     """
 
     ratios: tuple[float, ...] = (0.3, 0.5, 0.7)
@@ -90,6 +92,7 @@ class CompressConfig:
     profile_images: int = 8
     tile_images: int = 8
     seed: int = 0
+    rate_distortion: RateDistortionConfig = field(default_factory=RateDistortionConfig)
 
     def __post_init__(self) -> None:
         _require(len(self.ratios) > 0, "ratios", self.ratios, "at least one pruning ratio")

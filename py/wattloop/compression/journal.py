@@ -14,6 +14,7 @@ import cattrs
 from cattrs.preconf.json import make_converter
 from cattrs.strategies import configure_tagged_union
 
+from wattloop.compression.rate_distortion.events import RateDistortionEvent
 from wattloop.errors import StorageError
 
 
@@ -130,9 +131,10 @@ class Finished:
     energy_fj: float
 
 
-Event = (
+LayerwiseEvent = (
     Started | Profiled | LayerStarted | Pruned | SafeSet | RemovalTried | ConfigurationTried | LayerDecided | Finished
 )
+Event = LayerwiseEvent | RateDistortionEvent
 OnEvent = Callable[[Event], None]
 
 

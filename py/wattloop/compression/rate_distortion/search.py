@@ -1,0 +1,162 @@
+"""The way to one target: assign, fine-tune, profile again, assign again, with real tiles to hold the target by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from wattloop.compression.journal import OnEvent
+from wattloop.compression.method import Lab
+from wattloop.compression.rate_distortion.assignment import LayerProblem
+from wattloop.compression.rate_distortion.budget import Assignment, least_energy_fj, within
+from wattloop.compression.rate_distortion.events import AssignmentTried, FineTuned, SignsFlipped
+from wattloop.compression.rate_distortion.gauge import Gauge
+from wattloop.compression.rate_distortion.pursuit import Pursuit
+from wattloop.compression.rate_distortion.signs import cheaper_negated
+from wattloop.compression.subject import Constraint, Quality, Subject
+from wattloop.power.oracle import EnergyOracle
+
+
+class OutOfTimeError(Exception):
+    """The budget of time is spent."""
+
+
+class Search:
+    """A network on its way down in energy.
+
+    Attributes:
+        saving: what it saves now, by real tiles.
+    """
+
+    def __init__(self, lab: Lab, gauge: Gauge) -> None:
+        self.saving = 0.0
+        self._lab = lab
+        self._gauge = gauge
+        self._config = lab.config.rate_distortion
+        # What fine-tuning lately made of the saving that was assigned: aimed for in advance, the next time.
+        self._drift = 0.0
+        self._tunings = 0
+
+    @property
+    def _subject(self) -> Subject:
+        return self._lab.subject
+
+    @property
+    def _layers(self) -> Sequence[str]:
+        return self._gauge.layers
+
+    @property
+    def _tell(self) -> OnEvent:
+        return self._lab.on_event
+
+    def choose_signs(self) -> None:
+        """Negate filters that cost less so; for the int8 network alone, whose layers allow every negated weight."""
+        oracle, flipped = self._profile(), {}
+        for layer in self._layers:
+            filters = cheaper_negated(self._subject.weight(layer), oracle.weight_prices(layer))
+            if filters.any() and self._subject.flip(layer, filters):
+                flipped[layer] = int(filters.sum())
+        if flipped:
+            self.saving = self._gauge.saving()
+            self._tell(SignsFlipped(tuple(flipped), tuple(flipped.values()), self.saving))
+
+    def reach(self, target: float) -> Quality:
+        """Bring the network to `target`; its quality there.
+
+        Raises:
+            OutOfTimeError: on the way; the network is somewhere between.
+            ConfigError: no weights save so much.
+        """
+        config = self._config
+        for goal in _between(self.saving, target, config.rounds)[:-1]:
+            self._assign(target, goal)
+            self._tune(target, config.round_epochs)
+        self._assign(target, min(target - self._drift, 0.5 + 0.5 * target))
+        quality = self._tune(target, config.final_epochs)
+        for _ in range(config.corrections):
+            if self.saving >= target - config.tolerance:
+                break
+            self._assign(target, 2.0 * target - self.saving)
+            quality = self._tune(target, config.correction_epochs)
+        return quality
+
+    def _assign(self, target: float, goal: float) -> None:
+        """Move all weights to values such that real tiles save `goal`."""
+        self._stop_in_time()
+        problems = self._problems()
+        before_fj = sum(problem.energy_fj(self._subject.weight(layer)) for layer, problem in problems.items())
+        pursuit = Pursuit(before_fj, 1.0 - self.saving, 1.0 - goal, least_energy_fj(problems))
+        for trial in range(self._config.trials):
+            found = within(problems, pursuit.budget_fj, self._config.values)
+            self._apply(found)
+            self.saving = self._gauge.saving()
+            pursuit = pursuit.after(found.energy_fj, 1.0 - self.saving)
+            free = found.multiplier == 0.0 and self.saving >= goal
+            met = free or abs(self.saving - goal) <= self._config.tolerance
+            accepted = met or trial == self._config.trials - 1
+            self._tell(_tried(target, goal, found, before_fj, self.saving, accepted))
+            if accepted:
+                return
+
+    def _problems(self) -> Mapping[str, LayerProblem]:
+        """The layers as they are, with fresh prices and sensitivities."""
+        oracle, subject, trust = self._profile(), self._subject, self._config.trust
+        information = subject.sensitivities(self._layers)
+        return {
+            layer: LayerProblem(
+                subject.latent(layer),
+                trust * information[layer] + (1.0 - trust) * information[layer].mean(),
+                oracle.weight_prices(layer),
+            )
+            for layer in self._layers
+        }
+
+    def _profile(self) -> EnergyOracle:
+        images = self._lab.config.profile_images
+        return self._lab.tables(self._subject.trace(images, self._layers, "train"))
+
+    def _apply(self, found: Assignment) -> None:
+        for layer, weights in found.weights.items():
+            self._subject.relocate(layer, weights.astype(np.float32))
+            self._subject.constrain(layer, Constraint(found.values[layer]))
+
+    def _tune(self, target: float, epochs: int) -> Quality:
+        self._stop_in_time()
+        assigned, before = self.saving, self._subject.score()
+        if not epochs:
+            return before
+        self._tunings += 1
+        seed = self._lab.config.seed * 1_000_000 + self._tunings
+        self._subject.tune(epochs, seed, learning_rate=self._config.learning_rate)
+        quality, self.saving = self._subject.score(), self._gauge.saving()
+        self._drift = self.saving - assigned
+        self._tell(FineTuned(target, epochs, before.accuracy, quality.accuracy, quality.loss, self.saving))
+        return quality
+
+    def _stop_in_time(self) -> None:
+        if self._lab.out_of_time():
+            raise OutOfTimeError
+
+
+def _between(saving: float, target: float, rounds: int) -> list[float]:
+    """Goals from `saving` to `target` by equal factors of the energy that is left, the target the last."""
+    left = np.geomspace(1.0 - saving, 1.0 - target, rounds + 1)[1:]
+    return [float(goal) for goal in 1.0 - left]
+
+
+def _tried(
+    target: float, goal: float, found: Assignment, before_fj: float, saving: float, accepted: bool
+) -> AssignmentTried:
+    return AssignmentTried(
+        target=target,
+        goal=goal,
+        multiplier=found.multiplier,
+        predicted_saving=1.0 - found.energy_fj / before_fj,
+        predicted_loss=found.loss,
+        saving=saving,
+        layers=tuple(found.values),
+        values=tuple(found.values.values()),
+        sparsity=tuple(float((weights == 0).mean()) for weights in found.weights.values()),
+        accepted=accepted,
+    )
