@@ -78,7 +78,7 @@ def test_whatever_else_moves_the_figures_makes_tables_stale(
 
 
 def test_other_code_makes_tables_stale(run: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulator, "_code", lambda: "other code")
+    monkeypatch.setattr(simulator, "code_key", lambda: "other code")
     with pytest.raises(StaleTableError, match=r"5 of 5 tables are stale: conv1 \(code\); "):
         check_tables(settings, run)
 

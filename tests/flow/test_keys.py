@@ -49,7 +49,7 @@ def test_which_layer_is_asked_and_on_how_many_images_is_the_traces_matter() -> N
 
 def test_other_code_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     key = Simulator().key
-    monkeypatch.setattr(module, "_code", lambda: "other code")
+    monkeypatch.setattr(module, "code_key", lambda: "other code")
     assert Simulator().key != key
 
 
@@ -73,7 +73,7 @@ def test_loading_is_keyed_by_cell_simulator_and_code(monkeypatch: pytest.MonkeyP
     plain = loads_key(Simulator(), monkeypatch)
     assert loads_key(Simulator(HARDWARE["multiplier"]), monkeypatch) != plain
     assert loads_key(Simulator(characterize=SAMPLING["simulator"]), monkeypatch) != plain
-    monkeypatch.setattr(module, "_code", lambda: "other code")
+    monkeypatch.setattr(module, "code_key", lambda: "other code")
     assert loads_key(Simulator(), monkeypatch) != plain
 
 

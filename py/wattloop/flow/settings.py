@@ -14,6 +14,7 @@ from wattloop.arith.kinds import KINDS
 from wattloop.compression.config import CompressConfig
 from wattloop.flow.checks import require, require_seed
 from wattloop.flow.explore_settings import ExploreSettings
+from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.gates.spec import ArraySpec
 from wattloop.nn.config import TrainConfig
 from wattloop.parallel import Workers
@@ -233,6 +234,7 @@ class Settings:
         estimate: which real tiles are simulated.
         explore: which cells are compared, and on what.
         compress: how the network is compressed.
+        measure: what the energies in tables of results are measured on.
         parallel: where the work is done.
     """
 
@@ -243,6 +245,7 @@ class Settings:
     estimate: EstimateSettings = field(default_factory=EstimateSettings)
     explore: ExploreSettings = field(default_factory=ExploreSettings)
     compress: CompressConfig = field(default_factory=CompressConfig)
+    measure: MeasureSettings = field(default_factory=MeasureSettings)
     parallel: ParallelSettings = field(default_factory=ParallelSettings)
 
     @property
@@ -256,6 +259,7 @@ class Settings:
             "estimate": self.estimate.seed,
             "explore": self.explore.seed,
             "compress": self.compress.seed,
+            "measure": self.measure.seed,
         }
 
 
@@ -270,5 +274,14 @@ def load(path: Path | None = None, overrides: Mapping[str, str] | None = None) -
 
 def seeded(seed: int | None) -> dict[str, str]:
     """Overrides that set every seed."""
-    sections = ("network", "training.pretrain", "training.qat", "characterize", "estimate", "explore", "compress")
+    sections = (
+        "network",
+        "training.pretrain",
+        "training.qat",
+        "characterize",
+        "estimate",
+        "explore",
+        "compress",
+        "measure",
+    )
     return {} if seed is None else {f"{section}.seed": str(seed) for section in sections}

@@ -37,7 +37,7 @@ _CODE = (".py", ".h", ".j2")
 
 
 @functools.cache
-def _code() -> str:
+def code_key() -> str:
     """Content key of the code that tables come from, in Python, C++ and HDL: a cached one never outlives it."""
     package = Path(__file__).resolve().parent.parent
     rooms = [package / room for room in ("arith", "gates", "activity", "power")]
@@ -116,7 +116,7 @@ class Simulator:
         """Content key of all that its tables depend on beside the traces."""
         chosen = replace(self.characterize, layer=None, images=1)
         meaning = self.hardware.array.mac.meaning  # one's own multiplier may change it without a gate
-        return content_key(_code(), self.cell.netlist.digest, self.hardware, meaning, chosen, self.backend.name)
+        return content_key(code_key(), self.cell.netlist.digest, self.hardware, meaning, chosen, self.backend.name)
 
     @property
     def facts(self) -> Mapping[str, str]:
@@ -127,7 +127,7 @@ class Simulator:
             "meaning": content_key(spec.mac.meaning),
             "simulator": self.backend.name,
             "delays": str(getattr(self.backend, "timing", None)),
-            "code": _code(),
+            "code": code_key(),
         }
 
     def _signed(self, table: EnergyTable) -> EnergyTable:
@@ -180,7 +180,7 @@ class Simulator:
             with self.progress.step("characterising the loading of weights"):
                 load_table(netlist, mac, backend(named)).save(folder / _LOADS)
 
-        key = content_key(_code(), netlist.digest, mac, mac.meaning, named)
+        key = content_key(code_key(), netlist.digest, mac, mac.meaning, named)
         return self.store.load("loads", key, build, lambda entry: LoadTable.load(entry / _LOADS))
 
     @cached_property

@@ -1,0 +1,227 @@
+"""One row a network: what every table of results has the same columns of, and how rows are kept."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from cattrs import BaseValidationError
+from cattrs.preconf.json import make_converter
+
+from wattloop.compression.energies import ACCOUNTINGS, NetworkEnergies, saving
+from wattloop.errors import StorageError
+from wattloop.store import write_atomic
+
+Int8 = npt.NDArray[np.int8]
+
+_ALL_VALUES = 256
+
+
+@dataclass(frozen=True)
+class Row:
+    """A compressed network beside the int8 one on the same hardware, images and accounting.
+
+    Accuracies, savings and sparsity are fractions; energies fJ per image of all convolutions, the stem included, on the
+    active cells in all phases of a tile (`array`: the idle cells too).
+
+    Attributes:
+        network, dataset: what is computed.
+        method: who compressed it.
+        setting: what tells it from the method's other points, such as "target=0.6".
+        mac: template of the MAC cell.
+        seed: of the compression.
+        accuracy_int8, accuracy: on the test images.
+        validation_int8, validation: on the validation images, which decisions rest on.
+        datapath_saving, total_saving, functional_saving, array_saving: by accounting (see `energies.ACCOUNTINGS`).
+        datapath_saving_error: standard error of sampling tiles; 0 where all tiles of the images ran.
+        datapath_fj, total_fj, functional_fj, array_fj: of the compressed network.
+        datapath_int8_fj, total_int8_fj, functional_int8_fj, array_int8_fj: of the int8 network.
+        datapath_saving_over_array: saved against the int8 network on the default array MAC; None where not measured.
+        max_values_per_layer: size of the largest allowed set.
+        bits_per_weight: mean over the weights of the bits that an index into their layer's set takes.
+        sparsity: share of the weights that are 0.
+        images: test images that were simulated.
+        tiles: "all" of their tiles, or how many, of both networks alike.
+        mapped: whether layers are laid onto the array other than as they are.
+    """
+
+    network: str
+    dataset: str
+    method: str
+    setting: str
+    mac: str
+    seed: int
+    accuracy_int8: float
+    accuracy: float
+    validation_int8: float
+    validation: float
+    datapath_saving: float
+    total_saving: float
+    functional_saving: float
+    array_saving: float
+    datapath_saving_error: float
+    datapath_fj: float
+    total_fj: float
+    functional_fj: float
+    array_fj: float
+    datapath_int8_fj: float
+    total_int8_fj: float
+    functional_int8_fj: float
+    array_int8_fj: float
+    datapath_saving_over_array: float | None
+    max_values_per_layer: int
+    bits_per_weight: float
+    sparsity: float
+    images: int
+    tiles: int | str
+    mapped: bool
+
+    @property
+    def drop_points(self) -> float:
+        """Accuracy lost on the test images, points."""
+        return 100.0 * (self.accuracy_int8 - self.accuracy)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a row is of: see `Row`."""
+
+    network: str
+    dataset: str
+    method: str
+    setting: str
+    mac: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A network's figures.
+
+    Attributes:
+        accuracy: on the test images, a fraction.
+        validation: on the validation images, a fraction.
+        energies: by tiles.
+    """
+
+    accuracy: float
+    validation: float
+    energies: NetworkEnergies
+
+
+@dataclass(frozen=True)
+class WeightFacts:
+    """What a network's weights take: see `Row`."""
+
+    max_values_per_layer: int
+    bits_per_weight: float
+    sparsity: float
+
+
+def weight_facts(layers: Iterable[tuple[Int8, Sequence[int] | None]]) -> WeightFacts:
+    """Facts of the convolutions' weights.
+
+    Args:
+        layers: weights of each with its allowed set; None where all 256 values are allowed.
+    """
+    most, weights, zeros, bits = 0, 0, 0, 0
+    for found, allowed in layers:
+        count = _ALL_VALUES if allowed is None else len(allowed)
+        most, weights = max(most, count), weights + found.size
+        zeros += int((found == 0).sum())
+        bits += found.size * math.ceil(math.log2(count))
+    return WeightFacts(most, bits / weights, zeros / weights)
+
+
+def row_of(labels: Labels, int8: Measured, compressed: Measured, weights: WeightFacts, *, mapped: bool) -> Row:
+    """The row of a compressed network; `int8` is of the same hardware and images."""
+    before, after = int8.energies, compressed.energies
+    return Row(
+        **vars(labels),
+        **_energies(before, after),
+        accuracy_int8=int8.accuracy,
+        accuracy=compressed.accuracy,
+        validation_int8=int8.validation,
+        validation=compressed.validation,
+        datapath_saving_over_array=None,
+        **vars(weights),
+        images=after.images,
+        tiles="all" if after.everything else after.tiles,
+        mapped=mapped,
+    )
+
+
+def _energies(before: NetworkEnergies, after: NetworkEnergies) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in ACCOUNTINGS:
+        energies = before.fj(name), after.fj(name)
+        errors = before.error_fj(name), after.error_fj(name)
+        found[f"{name}_int8_fj"], found[f"{name}_fj"] = energies
+        found[f"{name}_saving"], error = saving(*energies, *errors)
+        if name == "datapath":
+            found["datapath_saving_error"] = error
+    return found
+
+
+def setting_text(setting: Mapping[str, str | int | float]) -> str:
+    """A setting as rows name it.
+
+    >>> setting_text({"target": 0.6, "values": 16})
+    'target=0.6 values=16'
+    """
+    return " ".join(f"{name}={value}" for name, value in setting.items())
+
+
+def to_json(rows: Sequence[Row]) -> str:
+    """The rows as a JSON list, to the bit."""
+    return json.dumps(make_converter().unstructure(list(rows)), indent=1) + "\n"
+
+
+def from_json(text: str) -> tuple[Row, ...]:
+    """What `to_json` wrote.
+
+    Raises:
+        StorageError: it is no list of rows.
+    """
+    try:
+        return tuple(_row(row) for row in json.loads(text))
+    except (ValueError, TypeError, KeyError, BaseValidationError) as error:
+        raise StorageError("the rows of results are damaged: run the command that made them again") from error
+
+
+def save_parquet(rows: Sequence[Row], path: Path) -> None:
+    """The rows as a Parquet file, `tiles` as text; whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    buffer = io.BytesIO()
+    columns = {f.name: [getattr(row, f.name) for row in rows] for f in fields(Row)}
+    columns["tiles"] = [str(tiles) for tiles in columns["tiles"]]
+    pl.DataFrame(columns, schema_overrides={"datapath_saving_over_array": pl.Float64}).write_parquet(buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def load_parquet(path: Path) -> tuple[Row, ...]:
+    """What `save_parquet` wrote, equal to the bit.
+
+    Raises:
+        StorageError: missing or damaged.
+    """
+    try:
+        return tuple(_row(row) for row in pl.read_parquet(path.read_bytes()).to_dicts())
+    except (OSError, pl.exceptions.PolarsError, ValueError, TypeError, KeyError, BaseValidationError) as error:
+        raise StorageError(f"cannot read the rows {path}: run the command that made them again") from error
+
+
+def _row(found: dict[str, Any]) -> Row:
+    tiles = found["tiles"]
+    return make_converter().structure(found | {"tiles": tiles if tiles == "all" else int(tiles)}, Row)
