@@ -21,6 +21,7 @@ from wattloop.cli import (
     power,
     render,
     report,
+    reproduce,
     saif,
     statistics,
     synth,
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(demo, render, synth, train, statistics, characterize, estimate, verdict, explore, compress, report),
-    *(power, saif, doctor),
+    *(reproduce, power, saif, doctor),
 )
 for _module in _COMMANDS:
     app.command(_module.__name__.rpartition(".")[2])(_module.command)

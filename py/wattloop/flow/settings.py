@@ -15,6 +15,7 @@ from wattloop.compression.config import CompressConfig
 from wattloop.flow.checks import require, require_seed
 from wattloop.flow.explore_settings import ExploreSettings
 from wattloop.flow.measure_settings import MeasureSettings
+from wattloop.flow.reproduce_settings import ReproduceSettings
 from wattloop.gates.spec import ArraySpec
 from wattloop.nn.config import TrainConfig
 from wattloop.parallel import Workers
@@ -233,6 +234,7 @@ class Settings:
         characterize: how the energy of each weight value is measured.
         estimate: which real tiles are simulated.
         explore: which cells are compared, and on what.
+        reproduce: how the paper's tables and figures are made.
         compress: how the network is compressed.
         measure: what the energies in tables of results are measured on.
         parallel: where the work is done.
@@ -244,6 +246,7 @@ class Settings:
     characterize: CharacterizeSettings = field(default_factory=CharacterizeSettings)
     estimate: EstimateSettings = field(default_factory=EstimateSettings)
     explore: ExploreSettings = field(default_factory=ExploreSettings)
+    reproduce: ReproduceSettings = field(default_factory=ReproduceSettings)
     compress: CompressConfig = field(default_factory=CompressConfig)
     measure: MeasureSettings = field(default_factory=MeasureSettings)
     parallel: ParallelSettings = field(default_factory=ParallelSettings)
@@ -258,6 +261,7 @@ class Settings:
             "characterize": self.characterize.seed,
             "estimate": self.estimate.seed,
             "explore": self.explore.seed,
+            "reproduce": self.reproduce.seed,
             "compress": self.compress.seed,
             "measure": self.measure.seed,
         }
@@ -274,14 +278,6 @@ def load(path: Path | None = None, overrides: Mapping[str, str] | None = None) -
 
 def seeded(seed: int | None) -> dict[str, str]:
     """Overrides that set every seed."""
-    sections = (
-        "network",
-        "training.pretrain",
-        "training.qat",
-        "characterize",
-        "estimate",
-        "explore",
-        "compress",
-        "measure",
-    )
+    sampled = ("characterize", "estimate", "explore", "reproduce")
+    sections = ("network", "training.pretrain", "training.qat", *sampled, "compress", "measure")
     return {} if seed is None else {f"{section}.seed": str(seed) for section in sections}

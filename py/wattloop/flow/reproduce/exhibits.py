@@ -1,0 +1,85 @@
+"""The exhibits by name, and the flow that makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wattloop import resources
+from wattloop.errors import ConfigError
+from wattloop.flow.progress import SILENT, Progress
+from wattloop.flow.reproduce import figure1, figure2, figure3
+from wattloop.flow.settings import Settings
+from wattloop.report.reproduce.exhibit import Exhibit
+from wattloop.runs import Run
+from wattloop.store import Store
+
+Maker = Callable[[Settings, Run, Store, Progress], Exhibit]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an exhibit is made.
+
+    Attributes:
+        make: does the work.
+        config: settings of its own, a file of `sim/configs`.
+    """
+
+    make: Maker
+    config: str
+
+
+EXHIBITS: Mapping[str, Recipe] = {
+    "figure1": Recipe(figure1.make, "reproduce_lenet5.toml"),
+    "figure2": Recipe(figure2.make, "reproduce_lenet5.toml"),
+    "figure3": Recipe(figure3.make, "reproduce_lenet5.toml"),
+}
+_QUICK = "reproduce_quick.toml"
+
+
+def recipe(exhibit: str) -> Recipe:
+    """How an exhibit is made.
+
+    Raises:
+        ConfigError: there is none of that name; the message lists them.
+    """
+    if exhibit not in EXHIBITS:
+        raise ConfigError(f"unknown exhibit {exhibit!r}; known: {', '.join(EXHIBITS)}")
+    return EXHIBITS[exhibit]
+
+
+def usual_config(exhibit: str, *, quick: bool = False) -> Path:
+    """The settings that an exhibit is made with unless others are given.
+
+    Args:
+        exhibit: its name.
+        quick: small data, few tiles, no meaning: it shows that everything works.
+
+    Raises:
+        ConfigError: no such exhibit.
+    """
+    return resources.folder("sim") / "configs" / (_QUICK if quick else recipe(exhibit).config)
+
+
+def reproduce_flow(
+    exhibit: str, settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT
+) -> Exhibit:
+    """Make an exhibit; the run gets it as Markdown, JSON, Parquet and plots.
+
+    Args:
+        exhibit: "figure1" and so on.
+        settings: see `flow.reproduce_settings`.
+        run: where results go.
+        store: cache.
+        progress: told of every step.
+
+    Raises:
+        ConfigError: no such exhibit.
+        DatasetError, ModelError, StorageError: data, network or checkpoints are missing or damaged.
+    """
+    made = recipe(exhibit).make(settings, run, store or Store(), progress)
+    run.record()
+    made.write(run.folder, run.facts)
+    return made

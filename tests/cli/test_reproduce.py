@@ -1,0 +1,29 @@
+"""`wattloop reproduce` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+
+def test_programs_get_rows_claims_and_findings(wattloop: Callable, tmp_path: Path) -> None:
+    done = wattloop("reproduce", "figure3", "--quick", "--json", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found == json.loads((tmp_path / "out" / "figure3.json").read_text())
+    assert found["exhibit"] == "figure3"
+    assert len(found["rows"]) == 2
+    assert found["claims"]
+
+
+def test_readers_get_the_table_the_claims_and_the_place(wattloop: Callable) -> None:
+    done = wattloop("reproduce", "figure2", "--quick", "--set", "reproduce.weights=[3]")
+    assert done.returncode == 0, done.stderr
+    assert "Beside the paper" in done.stdout
+    assert "w = 3: the Hamming distance explains" in done.stdout
+    assert done.stdout.splitlines()[-1] == "runs/reproduce/figure2.md"
+
+
+def test_unknown_exhibits_are_refused(refused_here: Callable[..., str]) -> None:
+    assert refused_here("reproduce", "table5").startswith("unknown exhibit 'table5'; known: ")
