@@ -39,6 +39,7 @@ _FACTORIES: dict[str, Callable[[], ActivityBackend]] = {}
 # Imported on use only: a backend may need tools that others do without.
 _BUILT_IN = {
     "bitparallel": "wattloop.activity.bitparallel.backend:named",
+    "bitparallel-coarse": "wattloop.activity.bitparallel.backend:named",
     "bitparallel-timed": "wattloop.activity.bitparallel.backend:named",
     "icarus": "wattloop.activity.cosim.backend:CosimBackend",
     "verilator": "wattloop.activity.cosim.backend:CosimBackend",

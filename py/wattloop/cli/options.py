@@ -48,7 +48,8 @@ Simulator = Annotated[
     str | None,
     typer.Option(
         "--simulator",
-        help="icarus, verilator, bitparallel (native), or bitparallel-timed (native, with glitches).",
+        help="icarus, verilator, bitparallel (native), or bitparallel-timed (native, with glitches),"
+        " bitparallel-coarse (the same on a grid twice as coarse, in half the time).",
         show_default=False,
     ),
 ]

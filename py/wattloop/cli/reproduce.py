@@ -13,7 +13,7 @@ from wattloop.cli.progress import ConsoleProgress
 
 
 def command(
-    exhibit: Annotated[str, typer.Argument(help="table1, table2, table3, table4, figure1, figure2, figure3, figure4.")],
+    exhibit: Annotated[str, typer.Argument(help="table1 to table4, figure1 to figure4, ablations.")],
     quick: Annotated[bool, typer.Option("--quick", help="Small data and few tiles: shows that it works.")] = False,
     from_models: Annotated[
         bool, typer.Option("--from-models", help="Measure the committed checkpoints again; train nothing.")
@@ -46,10 +46,10 @@ def command(
         network__data_root=data_root,
         hardware__library=library,
         reproduce__models=models,
-        reproduce__images=images,
+        measure__images=images,
         reproduce__from_models="true" if from_models else None,
     )
-    path = config or usual_config(exhibit, quick=quick)
+    path = config or usual_config(exhibit, quick=quick, from_models=from_models)
     settings = load(path, named | seeded(seed) | overrides(assignments))
     with run_folder(out, command=f"reproduce {exhibit}", settings=settings, seeds=settings.seeds) as run:
         made = reproduce_flow(exhibit, settings, run, progress=ConsoleProgress())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from wattloop.activity.backend import backend_names
 from wattloop.flow.checks import require, require_seed
@@ -19,11 +18,9 @@ class ReproduceSettings:
         layers: names of the layers of figures 1 and 3; none for the first two convolutions, as the paper.
         weights: held by the MAC in figure 2.
         transitions: random ones of figure 2, for each weight.
-        simulator: who simulates; see `characterize.simulator`.
-        images: the first test images, whose energy the tables state.
-        tiles: real tiles of each layer that run through the gates, or "all" of them.
+        simulator: who simulates for figure 1; see `characterize.simulator`. What tables measure is in `measure`.
         test_images: images of the test set that accuracies are of; None for all.
-        seed: of transitions and of the choice of tiles.
+        seed: of the transitions.
     """
 
     models: str = "models"
@@ -32,8 +29,6 @@ class ReproduceSettings:
     weights: tuple[int, ...] = (0, 17, 64)
     transitions: int = 200_000
     simulator: str = "bitparallel-timed"
-    images: int = 16
-    tiles: int | Literal["all"] = "all"
     test_images: int | None = None
     seed: int = 0
 
@@ -42,12 +37,5 @@ class ReproduceSettings:
         require(self.simulator in known, "simulator", self.simulator, ", ".join(known))
         require(bool(self.weights), "weights", self.weights, "at least one")
         require(self.transitions >= 1000, "transitions", self.transitions, "1000 or more")
-        require(self.images >= 1, "images", self.images, "1 or more")
-        require(self.tiles == "all" or self.tiles >= 1, "tiles", self.tiles, '1 or more, or "all"')
         require(self.test_images is None or self.test_images >= 1, "test_images", self.test_images, "1 or more")
         require_seed(self.seed)
-
-    @property
-    def tiles_of_layer(self) -> int | None:
-        """Tiles of each layer, None for all."""
-        return None if self.tiles == "all" else self.tiles

@@ -32,7 +32,7 @@ from wattloop.store import Store, content_key
 _TABLE = "table.parquet"
 _LOADS = "loads.npz"
 # Who counts the toggles of loading weights in place of a simulator that would take minutes for all pairs.
-_NATIVE = {name: name for name in ("bitparallel", "bitparallel-timed")}
+_NATIVE = {name: name for name in ("bitparallel", "bitparallel-timed", "bitparallel-coarse")}
 _CODE = (".py", ".h", ".j2")
 
 

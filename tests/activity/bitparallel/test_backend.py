@@ -38,6 +38,16 @@ def test_the_timed_one_counts_glitches_on_the_usual_grid(shared_folder: Path) ->
     np.testing.assert_array_equal(found.toggles, backend().measure(netlist, stimulus).toggles)
 
 
+def test_the_coarse_one_counts_them_on_a_grid_twice_as_coarse(shared_folder: Path) -> None:
+    netlist = reference_mac(shared_folder, "nangate15-array")
+    stimulus = mac_stimulus((2, 9, 70), np.random.default_rng(2))
+    found = backend("bitparallel-coarse").measure(netlist, stimulus)
+    expected = Engine(netlist, Timing(1.0)).measure([stimulus])
+    assert found.glitches is not None
+    assert expected.glitches is not None
+    np.testing.assert_array_equal(found.glitches, expected.glitches)
+
+
 def test_a_netlist_that_was_seen_is_not_compiled_again(shared_folder: Path) -> None:
     netlist = reference_mac(shared_folder, "nangate15-array")
     engines = BitparallelBackend()
@@ -53,7 +63,7 @@ def test_progress_is_told(shared_folder: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="bitparallel, bitparallel-timed, icarus, verilator"):
+    with pytest.raises(ConfigError, match="bitparallel, bitparallel-coarse, bitparallel-timed, icarus, verilator"):
         backend("spice")
 
 

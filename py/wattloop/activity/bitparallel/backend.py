@@ -19,7 +19,7 @@ from wattloop.gates.spec import ArraySpec
 _REMEMBERED = 8
 _CHANGING = threading.Lock()
 # What the registry's names mean.
-_TIMING = {"bitparallel": None, "bitparallel-timed": Timing()}
+_TIMING = {"bitparallel": None, "bitparallel-timed": Timing(), "bitparallel-coarse": Timing(coarser=2)}
 
 
 @dataclass(frozen=True)
@@ -94,5 +94,5 @@ def _arrived(name: str, timing: Timing | None, threads: int) -> BitparallelBacke
 
 
 def named(name: str) -> BitparallelBackend:
-    """The backend that the registry knows as `name`: "bitparallel", or "bitparallel-timed" with glitches."""
+    """The backend that the registry knows as `name`: "bitparallel"; with glitches "-timed", or "-coarse" for speed."""
     return BitparallelBackend(name, _TIMING[name])

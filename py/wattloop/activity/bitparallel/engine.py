@@ -12,7 +12,7 @@ import numpy.typing as npt
 from wattloop.activity.bitparallel import kernels
 from wattloop.activity.bitparallel.call import Call
 from wattloop.activity.bitparallel.circuit import Circuit, cut
-from wattloop.activity.bitparallel.delays import Steps, Use, liberty_delays, quantise
+from wattloop.activity.bitparallel.delays import Steps, Use, liberty_delays, quantise, usual_step_ps
 from wattloop.activity.bitparallel.drive import planes_of
 from wattloop.activity.bitparallel.execute import default_threads, execute, unpack
 from wattloop.activity.bitparallel.functions import library_functions
@@ -43,6 +43,7 @@ class Timing:
         use: "activity" takes the mean of a gate's arcs, "timing" their maximum, rounded up.
         load: capacitance convention of the loads.
         slew_ps: nominal slew of all inputs; None propagates slews.
+        coarser: usual steps in one step of the grid, where `delay_step_ps` gives none.
     """
 
     delay_step_ps: float | None = None
@@ -50,6 +51,7 @@ class Timing:
     use: Use = "activity"
     load: str = "typical"
     slew_ps: float | None = None
+    coarser: int = 1
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ class Engine:
         if self.timing is None or self.delays is not None:
             return self.delays
         found = liberty_delays(self.netlist, self.circuit, load=self.timing.load, slew_ps=self.timing.slew_ps)
-        return quantise(found, self.timing.delay_step_ps, self.timing.use)
+        step_ps = self.timing.delay_step_ps
+        if step_ps is None:
+            step_ps = usual_step_ps(found) * self.timing.coarser
+        return quantise(found, step_ps, self.timing.use)
 
     def program(
         self,

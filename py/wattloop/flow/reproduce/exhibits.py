@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,11 @@ from wattloop import resources
 from wattloop.errors import ConfigError
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reproduce import figure1, figure2, figure3
+from wattloop.flow.reproduce.sources import results_of
 from wattloop.flow.settings import Settings
+from wattloop.report.reproduce import ablations, figure4, table1, table2, table3, table4
 from wattloop.report.reproduce.exhibit import Exhibit
+from wattloop.report.reproduce.results import Result
 from wattloop.runs import Run
 from wattloop.store import Store
 
@@ -31,12 +34,27 @@ class Recipe:
     config: str
 
 
+def _of_networks(name: str, exhibit: Callable[[Sequence[Result]], Exhibit]) -> Recipe:
+    """An exhibit of compressed networks."""
+
+    def make(settings: Settings, run: Run, store: Store, progress: Progress) -> Exhibit:
+        return exhibit(results_of(name, settings, run, store, progress))
+
+    return Recipe(make, "reproduce_resnet20.toml")
+
+
 EXHIBITS: Mapping[str, Recipe] = {
+    "table1": _of_networks("table1", table1.exhibit),
+    "table2": _of_networks("table2", table2.exhibit),
+    "table3": _of_networks("table3", table3.exhibit),
+    "table4": _of_networks("table4", table4.exhibit),
     "figure1": Recipe(figure1.make, "reproduce_lenet5.toml"),
     "figure2": Recipe(figure2.make, "reproduce_lenet5.toml"),
     "figure3": Recipe(figure3.make, "reproduce_lenet5.toml"),
+    "figure4": _of_networks("figure4", figure4.exhibit),
+    "ablations": _of_networks("ablations", ablations.exhibit),
 }
-_QUICK = "reproduce_quick.toml"
+_QUICK, _MODELS = "reproduce_quick.toml", "reproduce_models.toml"
 
 
 def recipe(exhibit: str) -> Recipe:
@@ -50,17 +68,19 @@ def recipe(exhibit: str) -> Recipe:
     return EXHIBITS[exhibit]
 
 
-def usual_config(exhibit: str, *, quick: bool = False) -> Path:
+def usual_config(exhibit: str, *, quick: bool = False, from_models: bool = False) -> Path:
     """The settings that an exhibit is made with unless others are given.
 
     Args:
         exhibit: its name.
         quick: small data, few tiles, no meaning: it shows that everything works.
+        from_models: networks are not made but measured.
 
     Raises:
         ConfigError: no such exhibit.
     """
-    return resources.folder("sim") / "configs" / (_QUICK if quick else recipe(exhibit).config)
+    own = recipe(exhibit).config
+    return resources.folder("sim") / "configs" / (_QUICK if quick else _MODELS if from_models else own)
 
 
 def reproduce_flow(

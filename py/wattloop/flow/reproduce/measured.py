@@ -1,0 +1,173 @@
+"""Networks measured for the tables: accuracy on the test set, energy by the real tiles of its first images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wattloop.compression.energies import NetworkEnergies
+from wattloop.compression.rows import Measured, Row, row_of, weight_facts
+from wattloop.flow.measurement import measure
+from wattloop.flow.models import ModelEntry, Models
+from wattloop.flow.progress import Progress
+from wattloop.flow.settings import Settings
+from wattloop.flow.simulator import Simulator
+from wattloop.flow.training import load_dataset
+from wattloop.gates.spec import MacSpec
+from wattloop.gates.templates import templates
+from wattloop.parallel import Workers
+from wattloop.power.oracle import HardwareMapping
+from wattloop.report.reproduce.results import DEFAULT_MAC, INT8, LayerFacts, Result
+from wattloop.store import Store
+
+if TYPE_CHECKING:
+    from wattloop.nn.datasets import Dataset
+    from wattloop.nn.network import QuantizedNetwork
+
+_ALL_VALUES = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """Measures networks; each network on each cell once.
+
+    Attributes:
+        settings: hardware, data and `measure`.
+        store: cache.
+        progress: told of every step.
+        workers: who does the work.
+    """
+
+    settings: Settings
+    store: Store
+    progress: Progress
+    workers: Workers
+    _simulators: dict[MacSpec, Simulator] = field(default_factory=dict, repr=False)
+
+    def dataset(self, name: str) -> Dataset:
+        """A data set by name, from the settings' folder."""
+        settings = replace(self.settings, network=replace(self.settings.network, dataset=name))
+        return load_dataset(settings, self.progress)
+
+    def accuracy(self, network: QuantizedNetwork, dataset: str, title: str) -> float:
+        """Share of the test images that are classified rightly."""
+        from wattloop.nn.evaluate import evaluate
+
+        test, most = self.dataset(dataset).test, self.settings.reproduce.test_images
+        with self.progress.step(f"classifying test images with {title}"):
+            return evaluate(network, test.images[:most], test.labels[:most]).accuracy
+
+    def energies(
+        self, network: QuantizedNetwork, dataset: str, cell: MacSpec, mappings: Mapping[str, HardwareMapping]
+    ) -> NetworkEnergies:
+        """Energies of all layers on the first test images."""
+        images = self.dataset(dataset).test.images[: self.settings.measure.images]
+        return measure(network, images, self._simulator(cell), self.settings.measure, mappings)
+
+    def _simulator(self, cell: MacSpec) -> Simulator:
+        if cell not in self._simulators:
+            hardware = self.settings.hardware
+            own = replace(hardware, array=replace(hardware.array, mac=cell))
+            settings = replace(self.settings, hardware=own)
+            self._simulators[cell] = Simulator.of(
+                settings, store=self.store, progress=self.progress, workers=self.workers
+            )
+        return self._simulators[cell]
+
+
+def from_models(models: Models, entries: Sequence[ModelEntry], bench: Bench) -> tuple[Result, ...]:
+    """Measure checkpoints anew, and before each the int8 network that it is held against.
+
+    Args:
+        models: the folder.
+        entries: compressed networks.
+        bench: measures.
+
+    Returns:
+        One result a network, an int8 network once a cell.
+    """
+    told = _Remembered(models, bench)
+    found: dict[tuple[str, str], Result] = {}
+    for entry in entries:
+        reference = models.int8_of(entry)
+        key = (reference.file, entry.mac)
+        if key not in found:
+            found[key] = told.result(replace(reference, mac=entry.mac), reference)
+        found[entry.file, entry.mac] = told.result(entry, reference)
+    return tuple(found.values())
+
+
+@dataclass(frozen=True, eq=False)
+class _Remembered:
+    """Figures of checkpoints, each found out once."""
+
+    models: Models
+    bench: Bench
+    accuracies: dict[str, float] = field(default_factory=dict)
+    energies: dict[tuple[str, str], NetworkEnergies] = field(default_factory=dict)
+
+    def result(self, entry: ModelEntry, reference: ModelEntry) -> Result:
+        """A checkpoint beside its int8 network on the same cell."""
+        network = self.models.load(entry)
+        before = self._measured(reference, entry.mac)
+        after = self._measured(entry, entry.mac)
+        mappings = self.models.mappings(entry)
+        labels = entry.labels if entry.role == "compressed" else replace(entry.labels, method=INT8)
+        row = row_of(labels, before, after, weight_facts(_weights(network)), mapped=bool(mappings))
+        return Result(self._over_array(row, entry), layer_facts(network, before.energies, after.energies))
+
+    def _measured(self, entry: ModelEntry, mac: str) -> Measured:
+        if entry.file not in self.accuracies:
+            network = self.models.load(entry)
+            self.accuracies[entry.file] = self.bench.accuracy(network, entry.dataset, entry.file)
+        return Measured(self.accuracies[entry.file], entry.validation, self._energies(entry, mac))
+
+    def _energies(self, entry: ModelEntry, mac: str) -> NetworkEnergies:
+        if (entry.file, mac) not in self.energies:
+            network, mappings = self.models.load(entry), self.models.mappings(entry)
+            with self.bench.progress.step(f"measuring {entry.file} on {mac}"):
+                found = self.bench.energies(network, entry.dataset, templates()[mac], mappings)
+            self.energies[entry.file, mac] = found
+        return self.energies[entry.file, mac]
+
+    def _over_array(self, row: Row, entry: ModelEntry) -> Row:
+        """With what it saves against int8 on the default cell, where an int8 network for that is there."""
+        reference = self.models.on_array(entry)
+        if (entry.role == "int8" and entry.mac == DEFAULT_MAC) or reference is None:
+            return row
+        before = self._energies(reference, DEFAULT_MAC).fj("datapath")
+        return replace(row, datapath_saving_over_array=1.0 - row.datapath_fj / before)
+
+
+def _weights(network: QuantizedNetwork) -> list[tuple[np.ndarray, tuple[int, ...] | None]]:
+    """Weights of each convolution, with its set."""
+    from wattloop.nn.constraint import constraint_of
+
+    found = []
+    for name, layer in network.layers.items():
+        if layer.kind == "conv":
+            held = constraint_of(network, name)
+            found.append((network.integer_weight(name), None if held is None else held.values))
+    return found
+
+
+def layer_facts(network: QuantizedNetwork, int8: NetworkEnergies, found: NetworkEnergies) -> tuple[LayerFacts, ...]:
+    """Each convolution before and after."""
+    names = [name for name, layer in network.layers.items() if layer.kind == "conv"]
+    before = {layer.layer: layer for layer in int8.layers}
+    after = {layer.layer: layer for layer in found.layers}
+    return tuple(
+        LayerFacts(
+            layer=name,
+            macs=after[name].by_tiles.macs,
+            weights=weights.size,
+            values=_ALL_VALUES if allowed is None else len(allowed),
+            zeros=int((weights == 0).sum()),
+            int8_fj=before[name].fj,
+            fj=after[name].fj,
+        )
+        for name, (weights, allowed) in zip(names, _weights(network), strict=True)
+    )

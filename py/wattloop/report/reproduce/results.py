@@ -1,0 +1,143 @@
+"""Measured networks, and the columns that every table of them has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from wattloop.compression.energies import ACCOUNTINGS
+from wattloop.compression.rows import Row
+from wattloop.report.reproduce.words import points, share
+from wattloop.report.units import NONE
+
+INT8, LAYERWISE, GLOBAL, NAIVE = "int8", "layerwise", "global", "naive"
+PRUNE, SET, POWERPRUNING = "prune", "set", "powerpruning"
+DEFAULT_MAC = "array"
+
+CONVENTIONS = (
+    "Savings against the int8 network on the same cell and images, of all convolutions, the stem included, by"
+    " simulating their real tiles. datapath: combinational cells and registers' data, glitches included, of the active"
+    " PEs in all phases; total: with clock and leakage; functional: datapath without glitches; array: datapath with the PEs that"
+    " tiles leave idle. Accuracies on test images. Bits: of an index into the layer's set, mean over the weights."
+)
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """A convolution of a compressed network beside the int8 one.
+
+    Attributes:
+        layer: its name.
+        macs: multiply-accumulates of one image.
+        weights: how many it has.
+        values: size of its set.
+        zeros: how many of its weights are 0.
+        int8_fj, fj: energy per image by accounting, before and after.
+    """
+
+    layer: str
+    macs: int
+    weights: int
+    values: int
+    zeros: int
+    int8_fj: Mapping[str, float]
+    fj: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A measured network.
+
+    Attributes:
+        row: its figures.
+        layers: its convolutions.
+    """
+
+    row: Row
+    layers: tuple[LayerFacts, ...]
+
+    @property
+    def setting(self) -> dict[str, str]:
+        """Parts of the row's setting by name.
+
+        >>> settings("ratio=0.5 values=16")
+        {'ratio': '0.5', 'values': '16'}
+        """
+        return settings(self.row.setting)
+
+
+def settings(text: str) -> dict[str, str]:
+    """Parts of a setting by name; words without a name are left out.
+
+    >>> settings("plain")
+    {}
+    """
+    return dict(part.split("=", 1) for part in text.split() if "=" in part)
+
+
+def saved(layers: Iterable[LayerFacts], accounting: str = "datapath") -> float:
+    """What some layers save together, a fraction."""
+    some = list(layers)
+    before = sum(layer.int8_fj[accounting] for layer in some)
+    return 1.0 - sum(layer.fj[accounting] for layer in some) / before if before else 0.0
+
+
+def as_rows(results: Iterable[Result]) -> list[dict[str, Any]]:
+    """For programs: every column of `Row`."""
+    return [asdict(result.row) for result in results]
+
+
+def as_frame(results: Iterable[Result]) -> pl.DataFrame:
+    """The same as a frame, `tiles` as text."""
+    rows = [row | {"tiles": str(row["tiles"])} for row in as_rows(results)]
+    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"datapath_saving_over_array": pl.Float64})
+
+
+def shown(rows: Sequence[Row]) -> pl.DataFrame:
+    """For readers; the same columns in every table of networks."""
+    return pl.DataFrame([_cells(row) for row in rows])
+
+
+def _cells(row: Row) -> dict[str, str]:
+    plain = row.method == INT8 and row.datapath_fj == row.datapath_int8_fj
+    savings = {name: getattr(row, f"{name}_saving") for name in ACCOUNTINGS}
+    return {
+        "network": f"{row.network}, {row.dataset}",
+        "method": f"{row.method} {row.setting}".strip(),
+        "cell": row.mac + (", mapped" if row.mapped else ""),
+        "seed": str(row.seed),
+        "int8": share(row.accuracy_int8),
+        "accuracy": share(row.accuracy),
+        "change": NONE if plain else points(row.accuracy - row.accuracy_int8),
+        **{name: NONE if plain else share(saving) for name, saving in savings.items()},
+        "against the array's int8": _over_array(row),
+        "values": str(row.max_values_per_layer),
+        "bits": f"{row.bits_per_weight:.2f}",
+        "zeros": share(row.sparsity),
+        "images": f"{row.images}" + ("" if row.tiles == "all" else f", {row.tiles} tiles"),
+    }
+
+
+def _over_array(row: Row) -> str:
+    return NONE if row.datapath_saving_over_array is None else share(row.datapath_saving_over_array)
+
+
+def best(results: Iterable[Result], most_lost: float, mac: str | None = None) -> Result | None:
+    """The network that saves most (`datapath`) and loses no more accuracy than `most_lost`, a fraction.
+
+    Args:
+        results: to choose from.
+        most_lost: accuracy that may be lost.
+        mac: of networks on this cell alone; None of all.
+    """
+    able = [
+        result
+        for result in results
+        if result.row.method != INT8
+        and result.row.accuracy_int8 - result.row.accuracy <= most_lost + 1e-9
+        and (mac is None or result.row.mac == mac)
+    ]
+    return max(able, key=lambda result: result.row.datapath_saving, default=None)

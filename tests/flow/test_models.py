@@ -1,0 +1,89 @@
+"""The index of the checkpoints: what it must say, and what is told when it does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wattloop.errors import ConfigError, ModelError, StorageError
+from wattloop.flow.models import Models, load_mappings
+from wattloop.power.oracle import HardwareMapping
+
+INT8 = """
+[[models]]
+file = "a/int8.safetensors"
+network = "resnet20"
+dataset = "cifar10"
+method = "int8"
+mac = "array"
+seed = 0
+role = "int8"
+accuracy = 0.9
+validation = 0.8
+command = "wattloop train"
+"""
+OURS = (
+    INT8.replace("int8.safetensors", "ours.safetensors")
+    .replace('"int8"', '"layerwise"')
+    .replace('role = "layerwise"', 'role = "compressed"\nint8 = "a/int8.safetensors"\nexhibits = ["table1"]')
+)
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "a").mkdir(exist_ok=True)
+    for name in ("int8", "ours"):
+        (folder / "a" / f"{name}.safetensors").write_bytes(b"")
+    (folder / "index.toml").write_text(text)
+    return folder
+
+
+def test_networks_are_found_by_exhibit_with_what_they_are_held_against(tmp_path: Path) -> None:
+    found = Models.open(written(tmp_path, INT8 + OURS))
+    (ours,) = found.of("table1")
+    assert ours.labels.method == "layerwise"
+    assert found.int8_of(ours).file == "a/int8.safetensors"
+    assert found.on_array(ours) == found.baseline("resnet20", "cifar10") == found.entries[0]
+
+
+def test_an_exhibit_without_networks_is_told(tmp_path: Path) -> None:
+    found = Models.open(written(tmp_path, INT8 + OURS))
+    with pytest.raises(ModelError, match="lists no networks of table3"):
+        found.of("table3")
+    with pytest.raises(ModelError, match="lists no int8 lenet5 on digits"):
+        found.baseline("lenet5", "digits")
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "complaint"),
+    [
+        (OURS, StorageError, "held against a/int8.safetensors, no int8 network that it lists"),
+        (INT8.replace("int8.saf", "gone.saf"), StorageError, "gone.safetensors is missing"),
+        (INT8.replace("array", "magic"), ConfigError, "known templates: array, split"),
+        (INT8 + OURS.replace('int8 = "a/int8.safetensors"\n', ""), ConfigError, "names its int8 network"),
+        (INT8 + "colour = 1\n", ConfigError, "index.toml"),
+    ],
+)
+def test_a_wrong_index_is_told_in_one_line(tmp_path: Path, text: str, error: type, complaint: str) -> None:
+    with pytest.raises(error, match=complaint):
+        Models.open(written(tmp_path, text))
+
+
+def test_outside_of_a_checkout_the_folder_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="--models"):
+        Models.open(tmp_path / "models")
+
+
+def test_mappings_are_read_by_layer(tmp_path: Path) -> None:
+    path = tmp_path / "ours.mapping.json"
+    path.write_text(json.dumps({"conv1": {"psum_offset": 3, "row_order": [1, 0]}}))
+    assert load_mappings(path) == {"conv1": HardwareMapping(psum_offset=3, row_order=(1, 0))}
+
+
+@pytest.mark.parametrize("text", ["{", '{"conv1": {"offset": 3}}', '{"conv1": 3}'])
+def test_damaged_mappings_are_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "ours.mapping.json"
+    path.write_text(text)
+    with pytest.raises(StorageError, match="cannot read the mappings"):
+        load_mappings(path)
