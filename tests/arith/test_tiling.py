@@ -10,6 +10,7 @@ from tests.arith.strategies import traces
 
 from wattloop.arith.im2col import convolve
 from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
+from wattloop.arith.mapping import HardwareMapping
 from wattloop.arith.statistics import psum_streams
 from wattloop.arith.tiling import check_overflow, psum_bounds, tile_at, tile_count, tile_grid, tile_weights
 from wattloop.errors import ModelError, OverflowRangeError
@@ -65,9 +66,9 @@ def test_overflow_is_refused_exactly_when_it_can_happen(
     overflows = min(reached) < low or max(reached) > high
     if overflows:
         with pytest.raises(OverflowRangeError, match="layer layer"):
-            check_overflow(trace.layer, spec, offset)
+            check_overflow(trace.layer, spec, HardwareMapping(offset))
     else:
-        check_overflow(trace.layer, spec, offset)
+        check_overflow(trace.layer, spec, HardwareMapping(offset))
 
 
 @given(traces(), st.integers(1, 6))
@@ -76,7 +77,7 @@ def test_no_real_partial_sum_leaves_the_bounds(trace: LayerTrace, rows: int) -> 
     least, greatest = psum_bounds(trace.layer, spec)
     for index in range(tile_count(trace, spec)):
         streams = psum_streams(tile_at(trace, spec, index))
-        assert least <= streams.min() and streams.max() <= greatest
+        assert least.min() <= streams.min() and streams.max() <= greatest.max()
 
 
 def test_the_default_array_holds_every_layer_and_more_rows_do_not() -> None:
@@ -86,7 +87,7 @@ def test_the_default_array_holds_every_layer_and_more_rows_do_not() -> None:
     with pytest.raises(OverflowRangeError, match=r"layer deep.*-2121600.*22 bits"):
         check_overflow(layer, ArraySpec(rows=65))
     with pytest.raises(OverflowRangeError, match="layer deep"):
-        check_overflow(layer, ArraySpec(), psum_offset=-(1 << 21))
+        check_overflow(layer, ArraySpec(), HardwareMapping(-(1 << 21)))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_an_offset_may_go_as_far_as_the_weights_that_the_cell_holds_leave_room(t
         reach = rows * weight * cell.activation_range[1]
         least, most = cell.psum_range
         furthest = least - reach if reach < 0 else most - reach
-        assert psum_bounds(layer, spec) == (min(reach, 0), max(reach, 0))
-        check_overflow(layer, spec, psum_offset=furthest)
+        assert [bound.tolist() for bound in psum_bounds(layer, spec)] == [[min(reach, 0)], [max(reach, 0)]]
+        check_overflow(layer, spec, HardwareMapping(furthest))
         with pytest.raises(OverflowRangeError, match="use fewer rows, more psum_bits or another offset"):
-            check_overflow(layer, spec, psum_offset=furthest + (1 if reach > 0 else -1))
+            check_overflow(layer, spec, HardwareMapping(furthest + (1 if reach > 0 else -1)))

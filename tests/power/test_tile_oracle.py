@@ -192,8 +192,6 @@ def test_an_offset_of_the_partial_sums_is_simulated(everything: TileOracle, trac
 
 def test_what_tiles_cannot_answer_is_refused(everything: TileOracle, trace: LayerTrace) -> None:
     weight = trace.layer.weight
-    with pytest.raises(ConfigError, match="leave row order and filter signs alone"):
-        everything.energy("conv", weight, HardwareMapping(flipped_filters=(1,)))
     with pytest.raises(ConfigError, match="no energy profile of layer 'fc'"):
         everything.energy("fc", weight)
     with pytest.raises(ConfigError, match=r"weights of shape \(6, 17\)"):

@@ -40,12 +40,15 @@ class TileRun:
         activations: shape (rows_used, pixels).
         before: weights that the array holds when the tile is loaded, shape (rows, cols) of any part of it; None for 0.
         psum_in: enters row 0 in every cycle: one value, or one for each of the array's columns, shape (cols,).
+        psum_before: what entered before the tile, likewise, where that was something else: it changes at the end of the
+            tile's first cycle, which takes the registers of `spec.psum_preload`.
     """
 
     weights: Integers
     activations: Integers
     before: Integers | None = None
     psum_in: int | Integers = 0
+    psum_before: int | Integers | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -54,7 +57,14 @@ class TileRun:
 
     def streams(self, spec: ArraySpec) -> PeStreams:
         """Golden streams of every cell of the array."""
-        return run_tile(self.weights, self.activations, spec, psum_in=self.psum_in, initial_weights=self.before)
+        return run_tile(
+            self.weights,
+            self.activations,
+            spec,
+            psum_in=self.psum_in,
+            initial_weights=self.before,
+            initial_psum_in=self.psum_before,
+        )
 
 
 @runtime_checkable

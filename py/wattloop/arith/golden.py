@@ -281,6 +281,7 @@ def run_tile(
     *,
     psum_in: npt.ArrayLike = 0,
     initial_weights: npt.ArrayLike | None = None,
+    initial_psum_in: npt.ArrayLike | None = None,
 ) -> PeStreams:
     """Run one tile: `run_tiles` without the axis of tiles.
 
@@ -290,10 +291,11 @@ def run_tile(
         spec: the array.
         psum_in: see `run_tiles`.
         initial_weights: see `run_tiles`.
+        initial_psum_in: see `run_tiles`.
 
     Returns:
         the streams over 1 + rows + pixels + (rows - 1) + (cols - 1) cycles, `outputs` of shape (pixels, cols_used).
     """
     w, a = np.asarray(weights)[None], np.asarray(activations)[None]
-    streams = run_tiles(w, a, spec, psum_in=psum_in, initial_weights=initial_weights)
+    streams = run_tiles(w, a, spec, psum_in=psum_in, initial_weights=initial_weights, initial_psum_in=initial_psum_in)
     return replace(streams, outputs=streams.outputs[0])

@@ -23,26 +23,24 @@ def im2col(inputs: Levels, geometry: ConvGeometry) -> Levels:
     return columns.reshape(len(inputs), geometry.groups, geometry.reduction, geometry.pixels)
 
 
-def patch(image: Levels, geometry: ConvGeometry, group: int, rows: slice, pixels: slice) -> Levels:
+def patch(image: Levels, geometry: ConvGeometry, group: int, rows: Int64, pixels: Int64) -> Levels:
     """A block of one image's im2col matrix without building the rest of it.
 
     Args:
         image: shape (in_channels, in_height, in_width).
         geometry: of the convolution.
         group: which group of channels.
-        rows: reduction indices.
-        pixels: output pixels.
+        rows: reduction indices, shape (rows,).
+        pixels: output pixels, shape (pixels,).
 
     Returns:
         Shape (rows, pixels), of the image's dtype.
     """
     kernel_h, kernel_w = geometry.kernel
-    row = np.arange(rows.start, rows.stop)
-    pixel = np.arange(pixels.start, pixels.stop)
-    channel = row // (kernel_h * kernel_w) + group * (geometry.in_channels // geometry.groups)
-    tap_y, tap_x = row // kernel_w % kernel_h, row % kernel_w
-    y = _positions(pixel // geometry.out_width, tap_y, geometry, 0)
-    x = _positions(pixel % geometry.out_width, tap_x, geometry, 1)
+    channel = rows // (kernel_h * kernel_w) + group * (geometry.in_channels // geometry.groups)
+    tap_y, tap_x = rows // kernel_w % kernel_h, rows % kernel_w
+    y = _positions(pixels // geometry.out_width, tap_y, geometry, 0)
+    x = _positions(pixels % geometry.out_width, tap_x, geometry, 1)
     inside = (y >= 0) & (y < geometry.in_height) & (x >= 0) & (x < geometry.in_width)
     found = image[channel[:, None], y.clip(0, geometry.in_height - 1), x.clip(0, geometry.in_width - 1)]
     return np.where(inside, found, image.dtype.type(0))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from wattloop.arith.archive import load_arrays, save_arrays
 from wattloop.arith.layer import LayerTrace
+from wattloop.arith.mapping import HardwareMapping
 from wattloop.arith.tile_choice import chosen_tiles, psum_streams, tile_transitions
 from wattloop.arith.tiling import Tile, check_overflow, tile_at, tile_count
 from wattloop.arith.transitions import Pairs
@@ -141,7 +142,7 @@ def collect_joint(
     Raises:
         OverflowRangeError: the layer does not fit the array's partial sums.
     """
-    check_overflow(trace.layer, spec, psum_offset)
+    check_overflow(trace.layer, spec, HardwareMapping(psum_offset=psum_offset))
     chosen = chosen_tiles(trace, spec, tiles, seed)
     share = members / int(tile_transitions(trace, spec)[chosen].sum())
     number = zlib.crc32(trace.layer.name.encode())

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from wattloop.arith.archive import load_arrays, save_arrays
 from wattloop.arith.layer import LayerTrace
+from wattloop.arith.mapping import HardwareMapping
 from wattloop.arith.psum_groups import GROUPS, group_pair
 from wattloop.arith.reservoir import CellReservoir
 from wattloop.arith.tile_choice import chosen_tiles, psum_streams
@@ -231,7 +232,7 @@ class _Counts:
         progress: Callable[[int, int], None] | None,
     ) -> int:
         """Count the transitions of a layer's chosen tiles, and tell how many those are."""
-        check_overflow(trace.layer, spec, psum_offset)
+        check_overflow(trace.layer, spec, HardwareMapping(psum_offset=psum_offset))
         chosen = chosen_tiles(trace, spec, tiles, seed)
         for done, index in enumerate(chosen.tolist(), start=1):
             self.add(tile_at(trace, spec, index), psum_offset, edges, np.random.default_rng([*key, index]))

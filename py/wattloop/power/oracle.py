@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wattloop.arith.layer import LayerTrace
+from wattloop.arith.mapping import IDENTITY, HardwareMapping
+
+__all__ = ["IDENTITY", "EnergyBreakdown", "EnergyOracle", "HardwareMapping", "LayerEnergy", "Profiler"]
 
 Int8 = npt.NDArray[np.int8]
 
@@ -52,24 +55,6 @@ class EnergyBreakdown:
         return EnergyBreakdown(*(getattr(self, f.name) * factor for f in fields(self)))
 
     __rmul__ = __mul__
-
-
-@dataclass(frozen=True)
-class HardwareMapping:
-    """How a layer is laid onto the array, as far as it moves energy and not results (all the identity for now).
-
-    Attributes:
-        psum_offset: constant preloaded at row 0 and taken off the bias.
-        row_order: permutation of the reduction rows, or None.
-        flipped_filters: output channels whose weights are negated, or None.
-    """
-
-    psum_offset: int = 0
-    row_order: tuple[int, ...] | None = None
-    flipped_filters: tuple[int, ...] | None = None
-
-
-IDENTITY = HardwareMapping()
 
 
 @dataclass(frozen=True)
@@ -123,7 +108,7 @@ class EnergyOracle(Protocol):
 
         Args:
             layer: one of `layers`.
-            weights: int8, shape (out_channels, reduction).
+            weights: int8, shape (out_channels, reduction), as they are in the network, whatever the mapping.
             mapping: how it is laid onto the array.
         """
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from wattloop.arith.layer import IntegerLayer, LayerTrace
-from wattloop.arith.tiling import check_overflow
+from wattloop.arith.mapping import IDENTITY, HardwareMapping
 from wattloop.power.sequential import Float, Found, Interval, Population, StopRule, interval, sample_total
-from wattloop.power.tile_energies import Batch, TileEnergies, in_batches, run_at, simulate
+from wattloop.power.tile_energies import Batch, TileEnergies, check_mapping, in_batches, run_at, simulate
 from wattloop.power.tile_meter import TileMeter
 from wattloop.power.tile_sample import Stratum, TileKind, sample_kinds, tile_kinds
 
@@ -75,16 +75,19 @@ class Survey:
         network: the layers and their images.
         meter: measures.
         progress: called with (done, total) work, which may grow as a sample does.
+        mappings: how layers are laid onto the array, by name, where not as they are.
     """
 
     network: TracedNetwork
     meter: TileMeter
     progress: Progress = lambda done, total: None
+    mappings: Mapping[str, HardwareMapping] = field(default_factory=dict)
 
     def fixed(self, tiles: int | None, seed: int, confidence: float) -> Surveyed:
         """A fixed number of tiles of each layer, spread over its strata by their work; None for all.
 
         Raises:
+            ConfigError: a mapping is not one of its layer.
             OverflowRangeError: a layer does not fit the array's partial sums.
         """
         spec = self.meter.spec
@@ -100,6 +103,7 @@ class Survey:
         """As many tiles of as many images as it takes to know the energy of every kind of layers with the precision.
 
         Raises:
+            ConfigError: a mapping is not one of its layer.
             OverflowRangeError: a layer does not fit the array's partial sums.
         """
         wanted: list[tuple[int, list[int]]] = []
@@ -119,9 +123,12 @@ class Survey:
         """(number of the layer, its tiles of one size) of all layers."""
         spec = self.meter.spec
         for layer in self.network.layers:
-            check_overflow(layer, spec)
+            check_mapping(layer, spec, self._mapping(layer))
         images = self.network.images
         return [(k, kind) for k, layer in enumerate(self.network.layers) for kind in tile_kinds(layer, images, spec)]
+
+    def _mapping(self, layer: IntegerLayer) -> HardwareMapping:
+        return self.mappings.get(layer.name, IDENTITY)
 
     def _sampled(self, kind: str, rule: StopRule, seed: int) -> tuple[Found, list[int], list[dict[int, TileEnergies]]]:
         """The sample of one kind of layers, which strata it is of, and the tiles of each round by stratum."""
@@ -174,7 +181,9 @@ class Survey:
                         + stratum.chosen[k] % in_image[layer]
                         for k in at
                     ]
-                    yield Batch(number, at, [run_at(traces[layer], self.meter.spec, index) for index in local])
+                    trace = traces[layer]
+                    laid = self._mapping(trace.layer)
+                    yield Batch(number, at, [run_at(trace, self.meter.spec, index, laid) for index in local])
 
     @property
     def _images_at_once(self) -> int:

@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from wattloop.activity.tiles import TileRun
 from wattloop.arith.layer import IntegerLayer, LayerTrace
-from wattloop.arith.tiling import tile_at, tile_count, tile_weights
+from wattloop.arith.mapping import IDENTITY, HardwareMapping
+from wattloop.arith.tiling import check_overflow, tile_at, tile_count, tile_offsets, tile_weights
+from wattloop.errors import ConfigError
 from wattloop.gates.spec import ArraySpec
 from wattloop.power.energy_table import ORIGINS
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
@@ -83,11 +85,36 @@ def breakdown(measured: Sequence[TileEnergies], part: str = "") -> EnergyBreakdo
     return EnergyBreakdown(**totals)
 
 
-def run_at(trace: LayerTrace, spec: ArraySpec, index: int, psum_in: int = 0) -> TileRun:
-    """The pass through the array of tile `index`, after the tile before it; the first follows the last."""
-    tile = tile_at(trace, spec, index)
-    before = tile_weights(trace, spec, (index - 1) % tile_count(trace, spec))
-    return TileRun(tile.weights, tile.activations, before, psum_in)
+def run_at(trace: LayerTrace, spec: ArraySpec, index: int, mapping: HardwareMapping = IDENTITY) -> TileRun:
+    """The pass through the array of tile `index`, after the tile before it; the first follows the last.
+
+    Args:
+        trace: the layer, its weights as they are in the network.
+        spec: the array.
+        index: which tile (`arith.tiling.tile_at`).
+        mapping: how the layer is laid onto the array; one that `check_mapping` takes.
+    """
+    tile, last = tile_at(trace, spec, index, mapping), (index - 1) % tile_count(trace, spec)
+    psum_in, psum_before = (tile_offsets(trace, spec, k, mapping) for k in (index, last))
+    changes = not np.array_equal(psum_in, psum_before)
+    before = tile_weights(trace, spec, last, mapping)
+    return TileRun(tile.weights, tile.activations, before, psum_in, psum_before if changes else None)
+
+
+def check_mapping(layer: IntegerLayer, spec: ArraySpec, mapping: HardwareMapping) -> None:
+    """Refuse a layer that cannot run on the array, laid onto it like this.
+
+    Raises:
+        ConfigError: the mapping is not one of this layer, or takes registers that the array does not have.
+        OverflowRangeError: the weights could overflow the partial sums, or do not fit the cell.
+    """
+    check_overflow(layer, spec, mapping)
+    blocks = math.ceil(layer.geometry.out_channels / layer.geometry.groups / spec.cols) * layer.geometry.groups
+    if isinstance(mapping.psum_offset, tuple) and blocks > 1 and not spec.psum_preload:
+        raise ConfigError(
+            f"layer {layer.name}: its {blocks} blocks of columns take offsets of their own, which change from tile to"
+            " tile: set psum_preload = true"
+        )
 
 
 def total_fj(measured: Sequence[TileEnergies], accounting: str, confidence: float = 0.95) -> Interval:

@@ -12,14 +12,13 @@ import numpy.typing as npt
 
 from wattloop.activity.backend import ActivityBackend
 from wattloop.arith.layer import IntegerLayer, LayerTrace
-from wattloop.arith.tiling import check_overflow
 from wattloop.errors import ConfigError
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec
 from wattloop.parallel import SERIAL, Workers
 from wattloop.power.oracle import IDENTITY, EnergyOracle, HardwareMapping, LayerEnergy, WeightPrices
 from wattloop.power.table_oracle import checked_weights, known_layer
-from wattloop.power.tile_energies import Batch, TileEnergies, in_batches, layer_energy, run_at, simulate
+from wattloop.power.tile_energies import Batch, TileEnergies, check_mapping, in_batches, layer_energy, run_at, simulate
 from wattloop.power.tile_meter import TileMeter
 from wattloop.power.tile_sample import Stratum, sample_tiles
 
@@ -86,7 +85,8 @@ class TileOracle:
         """Energy of `layer` per image with `weights`; see `EnergyOracle`.
 
         Raises:
-            ConfigError: unknown layer, weights of another shape, or a mapping other than a partial-sum offset.
+            ConfigError: unknown layer, weights of another shape, or a mapping that is not one of this layer or that the
+                array has no registers for.
             OverflowRangeError: the weights could overflow the partial sums.
         """
         with self.watch(layer) as progress:
@@ -127,12 +127,12 @@ class TileOracle:
         Args:
             layer: its name.
             weights: int8, shape (out_channels, reduction).
-            mapping: a partial-sum offset at most.
+            mapping: how it is laid onto the array.
             progress: called with (done, total) tiles.
         """
         trace = self._with_weights(layer, weights, mapping)
         strata = sample_tiles(trace, self.spec, self.tiles, self.seed)
-        batches = self._batches(trace, strata, self._meter, mapping.psum_offset)
+        batches = self._batches(trace, strata, mapping)
         return simulate(self._meter, strata, batches, progress)
 
     @cached_property
@@ -141,15 +141,13 @@ class TileOracle:
             self.netlist, self.spec, self.backend, self.clock_ps, self.load, self.idle, workers=self.workers
         )
 
-    def _batches(self, trace: LayerTrace, strata: Sequence[Stratum], meter: TileMeter, psum_in: int) -> Iterator[Batch]:
+    def _batches(self, trace: LayerTrace, strata: Sequence[Stratum], mapping: HardwareMapping) -> Iterator[Batch]:
         for number, stratum in enumerate(strata):
-            for at in in_batches(len(stratum.chosen), meter.at_once(stratum.shape)):
-                yield Batch(number, at, [run_at(trace, self.spec, stratum.chosen[k], psum_in) for k in at])
+            for at in in_batches(len(stratum.chosen), self._meter.at_once(stratum.shape)):
+                yield Batch(number, at, [run_at(trace, self.spec, stratum.chosen[k], mapping) for k in at])
 
     def _with_weights(self, layer: str, weights: Int8, mapping: HardwareMapping) -> LayerTrace:
-        if replace(mapping, psum_offset=0) != IDENTITY:
-            raise ConfigError("only a partial-sum offset can be simulated: leave row order and filter signs alone")
         known = known_layer({name: trace.layer for name, trace in self.traces.items()}, layer)
         changed: IntegerLayer = replace(known, weight=checked_weights(known, weights))
-        check_overflow(changed, self.spec, mapping.psum_offset)
+        check_mapping(changed, self.spec, mapping)
         return replace(self.traces[layer], layer=changed)
