@@ -1,4 +1,4 @@
-"""The price of energy at which all layers together meet an energy budget: one multiplier, found by bisection."""
+"""The price of energy at which all layers together meet an energy budget: one multiplier, bracketed and closed in on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from wattloop.errors import ConfigError
 
 Int8 = npt.NDArray[np.int8]
 
-# The bracket of the multiplier grows by this factor a step, and is then halved (in its logarithm) so often.
-_GROWTH = 16.0
-_GROWTHS = 40
-_HALVINGS = 24
+# Steps of the multiplier until it brackets the budget, how many at most, and how many into the bracket.
+_GROWTH = 4.0
+_GROWTHS = 60
+_STEPS = 30
 _TINY = 1e-30
 
 
@@ -58,7 +58,14 @@ def least_energy_fj(problems: Mapping[str, LayerProblem]) -> float:
     return sum(problem.least_energy_fj for problem in problems.values())
 
 
-def within(problems: Mapping[str, LayerProblem], budget_fj: float, most: int, *, precision: float = 1e-3) -> Assignment:
+def within(
+    problems: Mapping[str, LayerProblem],
+    budget_fj: float,
+    most: int,
+    *,
+    precision: float = 1e-3,
+    near: float | None = None,
+) -> Assignment:
     """The assignment of least predicted loss whose energy keeps to a budget.
 
     Args:
@@ -66,43 +73,54 @@ def within(problems: Mapping[str, LayerProblem], budget_fj: float, most: int, *,
         budget_fj: energy of all layers per image.
         most: values a layer may use.
         precision: stop within this fraction of the budget below it.
+        near: a multiplier that may be near the wanted one; None for no idea.
 
     Raises:
         ConfigError: no assignment keeps to the budget.
     """
-    low = assigned(problems, 0.0, most)
-    if low.energy_fj <= budget_fj:
-        return low
-    fits = _fitting(problems, budget_fj, most)
-    floor = fits.multiplier / _GROWTH
-    for _ in range(_HALVINGS):
+    free = assigned(problems, 0.0, most)
+    if free.energy_fj <= budget_fj:
+        return free
+    short, fits = _bracket(problems, budget_fj, most, near or _scale(problems))
+    for step in range(_STEPS):
         if fits.energy_fj >= (1.0 - precision) * budget_fj:
             break
-        middle = assigned(problems, math.sqrt(floor * fits.multiplier), most)
+        middle = assigned(problems, _between(short, fits, budget_fj, halve=step % 3 == 2), most)
         if middle.energy_fj <= budget_fj:
             fits = middle
         else:
-            floor = middle.multiplier
+            short = middle
     return fits
 
 
-def _fitting(problems: Mapping[str, LayerProblem], budget_fj: float, most: int) -> Assignment:
-    """An assignment within the budget, at less than `_GROWTH` times the multiplier that it takes."""
-    multiplier = _scale(problems)
+def _bracket(
+    problems: Mapping[str, LayerProblem], budget_fj: float, most: int, start: float
+) -> tuple[Assignment, Assignment]:
+    """An assignment beyond the budget and one within it, at multipliers a factor apart."""
+    found = assigned(problems, start, most)
+    up = found.energy_fj > budget_fj
     for _ in range(_GROWTHS):
-        found = assigned(problems, multiplier, most)
-        if found.energy_fj <= budget_fj:
-            return found
-        multiplier *= _GROWTH
+        other = assigned(problems, found.multiplier * (_GROWTH if up else 1.0 / _GROWTH), most)
+        if (other.energy_fj > budget_fj) != up:
+            return (found, other) if up else (other, found)
+        found = other
     raise ConfigError(
         f"an energy of {budget_fj:.4g} fJ per image is out of reach: the cheapest weights take"
         f" {least_energy_fj(problems):.4g} fJ"
     )
 
 
+def _between(short: Assignment, fits: Assignment, budget_fj: float, *, halve: bool) -> float:
+    """A multiplier between two, where energy would meet the budget if it were a power of the multiplier."""
+    falls = math.log(short.energy_fj / fits.energy_fj)
+    share = 0.5 if halve or falls <= 0 else math.log(short.energy_fj / budget_fj) / falls
+    share = min(max(share, 0.05), 0.95)
+    return math.exp((1.0 - share) * math.log(short.multiplier) + share * math.log(fits.multiplier))
+
+
 def _scale(problems: Mapping[str, LayerProblem]) -> float:
-    """A multiplier that is likely too small: what removing all weights costs, by what it saves, by a thousand."""
+    """The order of multipliers that remove weights: what removing all costs in loss by what it saves, by ten."""
     nothing = {layer: np.zeros(problem.latent.shape, np.int8) for layer, problem in problems.items()}
     loss = sum(problem.loss(nothing[layer]) for layer, problem in problems.items())
     saved = sum(problem.dearest_energy_fj - problem.energy_fj(nothing[layer]) for layer, problem in problems.items())
-    return max(loss, _TINY) / max(saved, _TINY) / 1000.0
+    return max(loss, _TINY) / max(saved, _TINY) / 10.0

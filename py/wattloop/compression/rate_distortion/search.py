@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -85,19 +86,30 @@ class Search:
         """Move all weights to values such that real tiles save `goal`."""
         self._stop_in_time()
         problems = self._problems()
-        before_fj = sum(problem.energy_fj(self._subject.weight(layer)) for layer, problem in problems.items())
+        before_fj = self._priced(problems)
         pursuit = Pursuit(before_fj, 1.0 - self.saving, 1.0 - goal, least_energy_fj(problems))
+        near = None
         for trial in range(self._config.trials):
-            found = within(problems, pursuit.budget_fj, self._config.values)
+            found = within(problems, pursuit.budget_fj, self._config.values, near=near)
             self._apply(found)
-            self.saving = self._gauge.saving()
-            pursuit = pursuit.after(found.energy_fj, 1.0 - self.saving)
-            free = found.multiplier == 0.0 and self.saving >= goal
-            met = free or abs(self.saving - goal) <= self._config.tolerance
-            accepted = met or trial == self._config.trials - 1
+            self.saving, near = self._gauge.saving(), found.multiplier or None
+            accepted = self._is_met(goal, found) or trial == self._config.trials - 1
             self._tell(_tried(target, goal, found, before_fj, self.saving, accepted))
             if accepted:
                 return
+            pursuit = pursuit.after(found.energy_fj, 1.0 - self.saving)
+            if trial == 0:
+                # The first assignment is a long way; its own partial sums price the ones that end near it.
+                problems = self._repriced(problems)
+                before_fj = self._priced(problems)
+                pursuit = Pursuit(before_fj, 1.0 - self.saving, 1.0 - goal, least_energy_fj(problems))
+
+    def _is_met(self, goal: float, found: Assignment) -> bool:
+        nothing_to_give_back = found.multiplier == 0.0 and self.saving >= goal
+        return nothing_to_give_back or abs(self.saving - goal) <= self._config.tolerance
+
+    def _priced(self, problems: Mapping[str, LayerProblem]) -> float:
+        return sum(problem.energy_fj(self._subject.weight(layer)) for layer, problem in problems.items())
 
     def _problems(self) -> Mapping[str, LayerProblem]:
         """The layers as they are, with fresh prices and sensitivities."""
@@ -111,6 +123,11 @@ class Search:
             )
             for layer in self._layers
         }
+
+    def _repriced(self, problems: Mapping[str, LayerProblem]) -> Mapping[str, LayerProblem]:
+        """The same weights at the prices of the network as it is now."""
+        oracle = self._profile()
+        return {layer: replace(problem, prices=oracle.weight_prices(layer)) for layer, problem in problems.items()}
 
     def _profile(self) -> EnergyOracle:
         images = self._lab.config.profile_images
