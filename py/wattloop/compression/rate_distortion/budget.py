@@ -1,4 +1,4 @@
-"""The price of energy at which all layers together meet an energy budget: one multiplier, bracketed and closed in on."""
+"""The price of energy at which all layers together meet a budget: one multiplier, bracketed and closed in on."""
 
 from __future__ import annotations
 
