@@ -64,6 +64,14 @@ class LayerProblem:
         """Energy of `weights` per image by the prices."""
         return float(self.prices.value_fj[weights.astype(np.int64) - LEAST, self._classes].sum())
 
+    @property
+    def curve_fj(self) -> Float:
+        """Energy of a weight per image by its value, the mean over the rows, shape (256,); infinite where illegal."""
+        shares = np.bincount(self._classes.ravel(), minlength=self.prices.value_fj.shape[1]) / self._classes.size
+        curve = np.full(_LEVELS, np.inf)
+        curve[self.legal - LEAST] = self.prices.value_fj[self.legal - LEAST] @ shares
+        return curve
+
     def loss(self, weights: Int8) -> float:
         """Rise of the loss, nats, that the Fisher information predicts for `weights`."""
         return 0.5 * float((self.information * (weights - self.latent.astype(np.float64)) ** 2).sum())

@@ -22,6 +22,8 @@ class RateDistortionConfig:
         correction_epochs: fine-tuning after each of them, epochs.
         tolerance: share of the int8 energy by which a point may miss its target.
         learning_rate: of all fine-tuning, at the start of each.
+        energy_share: how much of the price of energy that weights were assigned at stands in the objective of
+            fine-tuning too; 0 leaves energy out of it.
         trust: weight of each weight's own Fisher information against the mean of its layer, 0 to 1.
         signs: negate filters whose negatives cost less; no result moves.
         measured_images: training images whose tiles are simulated to hold the target.
@@ -37,6 +39,7 @@ class RateDistortionConfig:
     correction_epochs: int = 1
     tolerance: float = 0.005
     learning_rate: float = 0.01
+    energy_share: float = 0.0
     trust: float = 0.5
     signs: bool = True
     measured_images: int = 1
@@ -54,6 +57,7 @@ class RateDistortionConfig:
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _require(0 < self.tolerance < 1, "tolerance", self.tolerance, "above 0 and below 1")
         _require(0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "more than 0, less than 10")
+        _require(0 <= self.energy_share <= 100, "energy_share", self.energy_share, "0 to 100")
         _require(0 <= self.trust <= 1, "trust", self.trust, "0 to 1")
 
 

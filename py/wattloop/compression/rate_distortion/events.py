@@ -36,8 +36,8 @@ class SignsFlipped:
 class AssignmentTried:
     """All weights went to values at one price of energy, and the tiles were simulated.
 
-    `multiplier` is the price, nats per fJ per image; `predicted_saving` is by the prices and against the network before
-    this assignment, `predicted_loss` by the Fisher information; `values` and `sparsity` (share of 0) are by layer.
+    `multiplier` is the price, nats per fJ per image; `predicted_saving` is by the change of the priced energy since the
+    last measurement, `predicted_loss` by the Fisher information; `values` and `sparsity` (share of 0) are by layer.
     """
 
     target: float

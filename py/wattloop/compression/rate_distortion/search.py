@@ -15,7 +15,7 @@ from wattloop.compression.rate_distortion.events import AssignmentTried, FineTun
 from wattloop.compression.rate_distortion.gauge import Gauge
 from wattloop.compression.rate_distortion.pursuit import Pursuit
 from wattloop.compression.rate_distortion.signs import cheaper_negated
-from wattloop.compression.subject import Constraint, Quality, Subject
+from wattloop.compression.subject import Constraint, EnergyTerm, Quality, Subject
 from wattloop.power.oracle import EnergyOracle
 
 
@@ -38,6 +38,7 @@ class Search:
         # What fine-tuning lately made of the saving that was assigned: aimed for in advance, the next time.
         self._drift = 0.0
         self._tunings = 0
+        self._term: EnergyTerm | None = None
 
     @property
     def _subject(self) -> Subject:
@@ -85,31 +86,39 @@ class Search:
     def _assign(self, target: float, goal: float) -> None:
         """Move all weights to values such that real tiles save `goal`."""
         self._stop_in_time()
-        problems = self._problems()
-        before_fj = self._priced(problems)
-        pursuit = Pursuit(before_fj, 1.0 - self.saving, 1.0 - goal, least_energy_fj(problems))
-        near = None
+        problems, near = self._problems(), None
+        pursuit = self._pursuit(problems, goal)
         for trial in range(self._config.trials):
             found = within(problems, pursuit.budget_fj, self._config.values, near=near)
             self._apply(found)
             self.saving, near = self._gauge.saving(), found.multiplier or None
             accepted = self._is_met(goal, found) or trial == self._config.trials - 1
-            self._tell(_tried(target, goal, found, before_fj, self.saving, accepted))
+            self._tell(_tried(target, goal, found, pursuit, self.saving, accepted))
             if accepted:
-                return
-            pursuit = pursuit.after(found.energy_fj, 1.0 - self.saving)
+                break
             if trial == 0:
                 # The first assignment is a long way; its own partial sums price the ones that end near it.
                 problems = self._repriced(problems)
-                before_fj = self._priced(problems)
-                pursuit = Pursuit(before_fj, 1.0 - self.saving, 1.0 - goal, least_energy_fj(problems))
+                pursuit = self._pursuit(problems, goal)
+            else:
+                pursuit = pursuit.after(found.energy_fj, 1.0 - self.saving)
+        self._term = self._objective(problems, found)
+
+    def _objective(self, problems: Mapping[str, LayerProblem], found: Assignment) -> EnergyTerm | None:
+        """Energy in the objective of fine-tuning, at a share of the price that weights were assigned at."""
+        weight = self._config.energy_share * found.multiplier * found.energy_fj
+        if not weight:
+            return None
+        return EnergyTerm({layer: problem.curve_fj for layer, problem in problems.items()}, weight)
 
     def _is_met(self, goal: float, found: Assignment) -> bool:
         nothing_to_give_back = found.multiplier == 0.0 and self.saving >= goal
         return nothing_to_give_back or abs(self.saving - goal) <= self._config.tolerance
 
-    def _priced(self, problems: Mapping[str, LayerProblem]) -> float:
-        return sum(problem.energy_fj(self._subject.weight(layer)) for layer, problem in problems.items())
+    def _pursuit(self, problems: Mapping[str, LayerProblem], goal: float) -> Pursuit:
+        """From the network as it is now to `goal`."""
+        priced_fj = sum(problem.energy_fj(self._subject.weight(layer)) for layer, problem in problems.items())
+        return Pursuit(priced_fj, 1.0 - self.saving, 1.0 - goal, least_energy_fj(problems))
 
     def _problems(self) -> Mapping[str, LayerProblem]:
         """The layers as they are, with fresh prices and sensitivities."""
@@ -145,7 +154,7 @@ class Search:
             return before
         self._tunings += 1
         seed = self._lab.config.seed * 1_000_000 + self._tunings
-        self._subject.tune(epochs, seed, learning_rate=self._config.learning_rate)
+        self._subject.tune(epochs, seed, learning_rate=self._config.learning_rate, energy=self._term)
         quality, self.saving = self._subject.score(), self._gauge.saving()
         self._drift = self.saving - assigned
         self._tell(FineTuned(target, epochs, before.accuracy, quality.accuracy, quality.loss, self.saving))
@@ -163,13 +172,13 @@ def _between(saving: float, target: float, rounds: int) -> list[float]:
 
 
 def _tried(
-    target: float, goal: float, found: Assignment, before_fj: float, saving: float, accepted: bool
+    target: float, goal: float, found: Assignment, pursuit: Pursuit, saving: float, accepted: bool
 ) -> AssignmentTried:
     return AssignmentTried(
         target=target,
         goal=goal,
         multiplier=found.multiplier,
-        predicted_saving=1.0 - found.energy_fj / before_fj,
+        predicted_saving=1.0 - pursuit.left * found.energy_fj / pursuit.priced_fj,
         predicted_loss=found.loss,
         saving=saving,
         layers=tuple(found.values),
