@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
+import pickle
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
+from wattloop.compression.energies import LayerEnergies, NetworkEnergies
 from wattloop.compression.remap import histogram, remap
 from wattloop.compression.subject import FREE, Constraint, EnergyTerm, Quality
 from wattloop.power.oracle import IDENTITY, EnergyBreakdown, HardwareMapping, LayerEnergy, WeightPrices
@@ -160,3 +163,31 @@ def normal_weights(seed: int, shape: tuple[int, int] = (12, 30), spread: float =
     """Rounded normal weights in int8."""
     draw = np.random.default_rng(seed).normal(0.0, spread, shape)
     return np.clip(np.round(draw), -127, 127).astype(np.int8)
+
+
+class PickleCodec:
+    """States of a `FakeSubject` as bytes."""
+
+    def encode(self, snapshot: object) -> bytes:
+        written = io.BytesIO()
+        pickler = pickle.Pickler(written)
+        pickler.fast = True  # what is shared by reference must not show
+        pickler.dump(snapshot)
+        return written.getvalue()
+
+    def decode(self, state: bytes) -> object:
+        return pickle.loads(state)
+
+
+def energies_of(
+    weights: Mapping[str, np.ndarray], kinds: Mapping[str, str], factors: Mapping[str, float]
+) -> NetworkEnergies:
+    """What `FakeOracle` says of all layers, as if all tiles had run."""
+    oracle = FakeOracle(factors, origin="tiles/fake")
+    layers = []
+    for name, found in weights.items():
+        energy = oracle.energy(name, found)
+        dynamic = energy.energy.dynamic_fj
+        fj = {"datapath": dynamic, "total": energy.energy.total_fj, "functional": 0.6 * dynamic, "array": 1.5 * dynamic}
+        layers.append(LayerEnergies(energy, kinds[name], fj, dict.fromkeys(fj, 0.0), 10))
+    return NetworkEnergies(tuple(layers), 16, True, 0.0, "fake")

@@ -3,19 +3,22 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tests.compression.fakes import FakeOracle, FakeProfiler
+from tests.compression.fakes import FakeOracle, FakeProfiler, energies_of
 
+from wattloop.compression.campaign import Profilers
 from wattloop.compression.config import CompressConfig
-from wattloop.compression.journal import LayerStarted
+from wattloop.compression.energies import NetworkEnergies
+from wattloop.compression.journal import Pruned, SafeSet
 from wattloop.compression.layerwise.bench import Bench
 from wattloop.compression.network import NetworkSubject
 from wattloop.compression.pruning import magnitude_mask
 from wattloop.compression.result import CompressionResult
-from wattloop.compression.run import compress
+from wattloop.compression.run import compress, run_key
 from wattloop.compression.subject import FREE, Constraint
 from wattloop.errors import ModelError, StorageError
 from wattloop.nn.config import TrainConfig
@@ -63,9 +66,22 @@ def network(digits: Dataset) -> QuantizedNetwork:
     return found
 
 
+def measured(network: QuantizedNetwork, mappings: object) -> NetworkEnergies:
+    kinds = {name: layer.kind for name, layer in network.layers.items()}
+    return energies_of({name: network.integer_weight(name) for name in kinds}, kinds, FACTORS)
+
+
+def profilers() -> Profilers:
+    return Profilers(FakeProfiler(FACTORS), FakeProfiler(FACTORS, "tiles/fake"))
+
+
+def compressed(network: QuantizedNetwork, digits: Dataset, **options: Any) -> CompressionResult:
+    return compress(network, digits, profilers(), QUICK, measure=measured, mac="array", **options)
+
+
 @pytest.fixture(scope="module")
 def result(network: QuantizedNetwork, digits: Dataset) -> CompressionResult:
-    return compress(network, digits, FakeProfiler(FACTORS), QUICK, tiles=FakeProfiler(FACTORS, "tiles/fake"))
+    return compressed(network, digits)
 
 
 def subject_of(network: QuantizedNetwork, digits: Dataset) -> NetworkSubject:
@@ -115,7 +131,7 @@ def test_a_result_comes_back_from_disk_to_the_bit(result: CompressionResult, tmp
         assert torch.equal(tensor, again.network.state_dict()[name]), name
 
 
-@pytest.mark.parametrize("name", ["result.json", "layers.parquet", "values.parquet", "journal.jsonl"])
+@pytest.mark.parametrize("name", ["result.json", "layers.parquet", "values.parquet", "journal.jsonl", "rows.json"])
 def test_a_missing_or_damaged_file_of_a_result_is_named(result: CompressionResult, tmp_path: Path, name: str) -> None:
     result.save(tmp_path)
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-40])
@@ -126,30 +142,59 @@ def test_a_missing_or_damaged_file_of_a_result_is_named(result: CompressionResul
         CompressionResult.load(tmp_path)
 
 
-def test_a_killed_run_resumes_to_the_same_bits(
-    network: QuantizedNetwork, digits: Dataset, result: CompressionResult, tmp_path: Path
+def test_a_killed_run_goes_on_to_the_same_bits(
+    network: QuantizedNetwork,
+    digits: Dataset,
+    result: CompressionResult,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def die_in_the_second_layer(event: object) -> None:
-        if isinstance(event, LayerStarted) and event.layer == "conv1":
+        if isinstance(event, Pruned) and event.layer == "conv1":
             raise KeyboardInterrupt
 
-    def run(facts: str = "", **options: object) -> CompressionResult:
-        tiles = FakeProfiler(FACTORS, "tiles/fake")
-        return compress(
-            network, digits, FakeProfiler(FACTORS), QUICK, tiles=tiles, resume=tmp_path, resume_facts=facts, **options
-        )
-
     with pytest.raises(KeyboardInterrupt):
-        run(on_event=die_in_the_second_layer)
-    assert (tmp_path / "progress.json").is_file()
-    started: list[object] = []
-    again = run(on_event=started.append)
-    assert [event.layer for event in started if isinstance(event, LayerStarted)] == ["conv1"]
+        compressed(network, digits, resume=tmp_path, on_event=die_in_the_second_layer)
+    first = (tmp_path / "journal.jsonl").read_text()
+    tunings: list[int] = []
+    tune = NetworkSubject.tune
+    monkeypatch.setattr(NetworkSubject, "tune", lambda *args, **options: tunings.append(1) or tune(*args, **options))
+    again = compressed(network, digits, resume=tmp_path)
     assert again == result
+    assert (tmp_path / "journal.jsonl").read_text().startswith(first)
+    told = len([event for event in result.journal if isinstance(event, Pruned | SafeSet)])
+    assert 0 < len(tunings) < told
     assert again.network is not None
     assert result.network is not None
     for name, tensor in result.network.state_dict().items():
         assert torch.equal(tensor, again.network.state_dict()[name]), name
+
+
+def test_a_run_with_other_inputs_has_another_key(network: QuantizedNetwork, digits: Dataset) -> None:
+    key = run_key(network, digits, QUICK, "gates")
+    assert key == run_key(network, digits, dataclasses.replace(QUICK, max_hours=3.0), "gates")
+    others = (
+        run_key(network, digits, dataclasses.replace(QUICK, seed=1), "gates"),
+        run_key(network, digits, QUICK, "other gates"),
+        run_key(network, dataclasses.replace(digits, train=digits.train.take(639)), QUICK, "gates"),
+    )
+    assert len({key, *others}) == 4
+
+
+def test_every_point_has_its_row_and_its_network(result: CompressionResult, digits: Dataset, tmp_path: Path) -> None:
+    assert len(result.rows) == len(result.points) == len(result.networks) > 0
+    for row, point, network in zip(result.rows, result.points, result.networks, strict=True):
+        subject = NetworkSubject(network, digits, QUICK)
+        assert subject.score() == point.validation
+        assert (row.validation, row.accuracy) == (point.validation.accuracy, point.test.accuracy)
+        assert (row.network, row.dataset, row.method, row.mac) == ("lenet5", "digits", "layerwise", "array")
+        zeros = [network.integer_weight(name) == 0 for name in ("conv1", "conv2")]
+        assert row.sparsity == pytest.approx(sum(z.sum() for z in zeros) / sum(z.size for z in zeros))
+    assert result.rows[-1].datapath_saving == pytest.approx(result.tiles_saving)
+    result.save(tmp_path)
+    assert {path.name for path in (tmp_path / "points").iterdir()} == {
+        f"{number:03}.safetensors" for number in range(len(result.points))
+    }
 
 
 def test_the_bench_remaps_as_the_network_does(network: QuantizedNetwork, digits: Dataset) -> None:
@@ -230,4 +275,4 @@ def test_a_network_without_layers_in_scope_is_refused(digits: Dataset) -> None:
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1024, 10))
     linear = quantize(model, digits.train.images[:32], normalisation=digits.normalisation)
     with pytest.raises(ModelError, match=r"compress\.scope"):
-        compress(linear, digits, FakeProfiler(FACTORS), QUICK)
+        compress(linear, digits, profilers(), QUICK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -19,17 +20,26 @@ def command(
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="Trained int8 network (.safetensors).", show_default=False)
     ] = None,
+    method: Annotated[
+        str | None, typer.Option("--method", metavar="NAME[,NAME...]", help="Who compresses.", show_default="layerwise")
+    ] = None,
+    max_hours: Annotated[
+        float | None,
+        typer.Option("--max-hours", help="End with the best so far after so many, over restarts.", show_default=False),
+    ] = None,
     simulator: Simulator = None,
     library: Library = None,
     seed: Seed = None,
     out: Out = Path("runs/compress"),
     as_json: Json = False,
 ) -> None:
-    """Prune and restrict the weights layer by layer; energy before and after by table and by real tiles on the gates.
+    """Compress a network by one method or several side by side: layerwise (the paper's), its rivals, plain int8.
 
-    A run that was killed goes on from its last settled layer when it is started again with the same settings.
+    Every network that a method offers is measured on real tiles with their glitches, in all accountings. A run that was
+    killed goes on where it stood when it is started again with the same settings.
 
-    Example: wattloop compress --config sim/configs/lenet5_cifar10.toml --data-root DATA --out runs/lenet5
+    Examples: wattloop compress --config sim/configs/lenet5_cifar10.toml --data-root DATA --out runs/lenet5;
+    wattloop compress --method layerwise,global,four-bit --max-hours 2 --config sim/configs/demo.toml
     """
     from wattloop.flow.compression import compress_flow
     from wattloop.flow.settings import load, seeded
@@ -39,6 +49,8 @@ def command(
         None,
         network__data_root=data_root,
         network__checkpoint=checkpoint,
+        compress__methods=None if method is None else json.dumps(method.split(",")),
+        compress__max_hours=max_hours,
         characterize__simulator=simulator,
         hardware__library=library,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,18 @@ if TYPE_CHECKING:
 
 
 def print_result(result: CompressionResult, out: Path) -> None:
-    """Print accuracy, energy and the sets kept."""
+    """Print accuracy, energy and the sets kept of the best network, then a line for every network."""
+    if result.out_of_time:
+        typer.echo("The hours were spent: this is the best so far.")
+    if result.best is None:
+        typer.echo("No network keeps to the bound and costs less: the int8 one is left as it was.")
     output.print_table("", ("", "int8", "compressed", ""), [*_accuracies(result), *_energies(result)])
     typer.echo(f"\nEnergy: {_accounting(result)}.\n")
     headings = ("layer", "pruned", "values", "kept")
     output.print_table("Weights", headings, [_kept(layer) for layer in result.layers])
+    if result.rows:
+        typer.echo()
+        output.print_table("Networks, in all accountings", *networks(result))
     typer.echo(f"\n{out / 'report.md'}")
 
 
@@ -43,7 +51,30 @@ def figures(result: CompressionResult, out: Path) -> dict[str, object]:
         }
         found["accounting"] = before[0].accounting
     found["sets"] = {layer.layer: layer.values for layer in result.layers}
-    return found | {"report": out / "report.md"}
+    found |= {"rows": [asdict(row) for row in result.rows], "front": result.front, "best": result.best}
+    return found | {"out_of_time": result.out_of_time, "report": out / "report.md"}
+
+
+def networks(result: CompressionResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Headings and a line for every network; those of the Pareto front are marked."""
+    headings = ("", "method", "setting", "validation", "test", "datapath", "total", "functional", "array", "values")
+    lines = []
+    for number, row in enumerate(result.rows):
+        mark = "best" if number == result.best else "front" if number in result.front else ""
+        savings = (row.total_saving, row.functional_saving, row.array_saving)
+        lines.append(
+            (
+                mark,
+                row.method,
+                row.setting,
+                percent(row.validation),
+                percent(row.accuracy),
+                percent(row.datapath_saving, row.datapath_saving_error),
+                *map(percent, savings),
+                str(row.max_values_per_layer),
+            )
+        )
+    return headings, lines
 
 
 def _splits(result: CompressionResult) -> Iterable[tuple[str, Quality, Quality]]:

@@ -13,7 +13,7 @@ from cattrs import BaseValidationError
 from cattrs.preconf.json import make_converter
 from torch import nn
 
-from wattloop.compression import journal
+from wattloop.compression import journal, rows
 from wattloop.compression.remap import GREATEST, LEAST
 from wattloop.compression.result import CompressionResult, Figures, LayerResult
 from wattloop.errors import ModelError, StorageError
@@ -22,9 +22,10 @@ from wattloop.nn.network import QuantizedNetwork
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
 from wattloop.store import write_atomic
 
-FORMAT = 1
+FORMAT = 2
 RESULT, LAYERS, VALUES = "result.json", "layers.parquet", "values.parquet"
 JOURNAL, NETWORK = "journal.jsonl", "network.safetensors"
+ROWS, ROWS_TABLE, POINTS = "rows.json", "rows.parquet", "points"
 
 # Columns of `layers.parquet`: which figure of a layer stands in which row.
 _STAGES = {
@@ -42,6 +43,14 @@ def save(result: CompressionResult, folder: Path) -> None:
         checkpoint.save(result.network, folder / NETWORK)
     _write_parquet(folder / LAYERS, [row for layer in result.layers for row in _energy_rows(layer)])
     _write_parquet(folder / VALUES, [row for layer in result.layers for row in _value_rows(layer)])
+    write_atomic(folder / ROWS, rows.to_json(result.rows))
+    rows.save_parquet(result.rows, folder / ROWS_TABLE)
+    for number, network in enumerate(result.networks):
+        checkpoint.save(network, folder / POINTS / f"{number:03}.safetensors")
+    for number, point in enumerate(result.points):
+        if point.mappings:
+            laid = make_converter().unstructure(point.mappings)
+            write_atomic(folder / POINTS / f"{number:03}.mapping.json", json.dumps(laid, indent=1) + "\n")
     write_atomic(folder / JOURNAL, journal.to_lines(result.journal))
     write_atomic(folder / RESULT, json.dumps(_summary(result), indent=2) + "\n")
 
@@ -51,13 +60,14 @@ def load(folder: Path, model: nn.Module | None = None) -> CompressionResult:
     try:
         figures = _figures(folder)
         events = journal.from_lines((folder / JOURNAL).read_text())
+        found = rows.from_json((folder / ROWS).read_text())
     except FileNotFoundError as error:
         raise StorageError(f"{folder} holds no compression result: {Path(error.filename).name} is missing") from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError, pl.exceptions.PolarsError) as error:
         raise StorageError(f"the compression result in {folder} is damaged: run the compression again") from error
     except BaseValidationError as error:
         raise StorageError(f"the compression result in {folder} is damaged: run the compression again") from error
-    return CompressionResult(**vars(figures), journal=events, network=_network(folder / NETWORK, model))
+    return CompressionResult(**vars(figures), rows=found, journal=events, network=_network(folder / NETWORK, model))
 
 
 def _network(path: Path, model: nn.Module | None) -> QuantizedNetwork | None:
@@ -96,13 +106,14 @@ def _figures(folder: Path) -> Figures:
 
 
 def _energy_rows(result: LayerResult) -> list[dict[str, Any]]:
-    rows = []
+    figures = []
     for name, (source, stage) in _STAGES.items():
         found: LayerEnergy | None = getattr(result, name)
         if found is not None:
             flat = asdict(found)
-            rows.append({"layer": flat.pop("layer"), "source": source, "stage": stage} | flat.pop("energy") | flat)
-    return rows
+            which = {"layer": flat.pop("layer"), "source": source, "stage": stage}
+            figures.append(which | flat.pop("energy") | flat)
+    return figures
 
 
 def _read_energies(rows: pl.DataFrame) -> dict[str, Any]:

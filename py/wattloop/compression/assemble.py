@@ -1,116 +1,185 @@
-"""From a subject to a result: the schedule, the simulated tiles, the test set once."""
+"""From what a campaign found to its result: the best network in detail, a row for every network."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 
+from wattloop.compression.campaign import Found, Offer, Profilers
 from wattloop.compression.config import CompressConfig
-from wattloop.compression.journal import OnEvent
-from wattloop.compression.layerwise.outcome import Decision, Outcome, Resume
-from wattloop.compression.layerwise.schedule import Schedule
+from wattloop.compression.energies import NetworkEnergies
+from wattloop.compression.front import best_within, front
+from wattloop.compression.layerwise.outcome import shares_of
 from wattloop.compression.remap import Int8, histogram
-from wattloop.compression.result import CompressionResult, LayerResult
-from wattloop.compression.subject import Quality, Subject
-from wattloop.errors import ModelError
-from wattloop.power.oracle import LayerEnergy, Profiler
+from wattloop.compression.remember import RememberedSubject
+from wattloop.compression.result import CompressionResult, LayerResult, PointResult
+from wattloop.compression.rows import Labels, Measured, Row, row_of, weight_facts
+from wattloop.compression.subject import Quality
+from wattloop.errors import StorageError
+from wattloop.power.oracle import HardwareMapping, LayerEnergy
 
 _PACKAGES = ("wattloop", "torch", "numpy")
 
-
-def compress_subject(
-    subject: Subject,
-    profiler: Profiler,
-    config: CompressConfig,
-    *,
-    tiles: Profiler | None = None,
-    on_event: OnEvent = lambda event: None,
-    resume: Resume | None = None,
-) -> CompressionResult:
-    """Compress any `Subject`; see `wattloop.compression.run.compress`. The result holds no network."""
-    scope = [name for name, kind in subject.kinds.items() if config.scope == "all" or kind == "conv"]
-    if not scope:
-        raise ModelError(f"nothing to compress: the network has no layer of compress.scope = {config.scope!r}")
-    weights_before = {layer: subject.weight(layer) for layer in scope}
-    untouched = subject.snapshot()
-    schedule = Schedule(subject, profiler, config, on_event, resume)
-    outcome = schedule.run()
-    compressed = subject.snapshot()
-    # What no decision may rest on is looked at only now: test accuracy and test images, first of the int8 network.
-    subject.restore(untouched)
-    test_before, tiles_before = subject.test(), _by_tiles(subject, tiles, scope, config)
-    subject.restore(compressed)
-    test_after, tiles_after = subject.test(), _by_tiles(subject, tiles, scope, config)
-    layers = _layers(subject, outcome, weights_before, tiles_before, tiles_after)
-    return _result(config, outcome, layers, schedule, test_before, test_after)
+Mappings = Mapping[str, HardwareMapping]
 
 
-def _by_tiles(
-    subject: Subject, tiles: Profiler | None, scope: Sequence[str], config: CompressConfig
-) -> Mapping[str, LayerEnergy]:
-    if tiles is None:
-        return {}
-    oracle = tiles(subject.trace(config.tile_images, scope, "test"))
-    return {layer: oracle.energy(layer, subject.weight(layer)) for layer in scope}
+@dataclass(frozen=True, eq=False)
+class Naming:
+    """What rows call things.
+
+    Attributes:
+        network, dataset: what is computed.
+        mac: template of the MAC cell.
+    """
+
+    network: str
+    dataset: str
+    mac: str
 
 
-def _layers(
-    subject: Subject,
-    outcome: Outcome,
-    weights_before: Mapping[str, Int8],
-    tiles_before: Mapping[str, LayerEnergy],
-    tiles_after: Mapping[str, LayerEnergy],
-) -> tuple[LayerResult, ...]:
-    decisions = {decision.layer: decision for decision in outcome.decisions}
-    found = []
-    for layer, share in outcome.shares.items():
-        decision = decisions.get(layer, Decision(layer, None, None))
-        weights = subject.weight(layer)
-        found.append(
-            LayerResult(
-                layer=layer,
-                kind=subject.kinds[layer],
-                share=share,
-                ratio=decision.ratio,
-                set_size=decision.size,
-                values=None if decision.size is None else subject.allowed(layer),
-                sparsity=float(np.mean(weights == 0)),
-                table_before=outcome.before[layer],
-                table_after=outcome.after[layer],
-                tiles_before=tiles_before.get(layer),
-                tiles_after=tiles_after.get(layer),
-                histogram_before=_counts(weights_before[layer]),
-                histogram_after=_counts(weights),
-                curve_before=outcome.value_energy_before[layer],
-                curve_after=outcome.value_energy_after[layer],
-            )
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The tables' view of the network in one state: energy and E(w) of each layer in scope."""
+
+    energies: Mapping[str, LayerEnergy]
+    curves: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """What no decision rests on, of the network in one state."""
+
+    test: Quality
+    energies: NetworkEnergies | None
+
+    def tiles(self, layer: str) -> LayerEnergy | None:
+        """Energy of a layer by real tiles, where they were simulated."""
+        rows = () if self.energies is None else self.energies.layers
+        return next((row.by_tiles for row in rows if row.layer == layer), None)
+
+
+class Assembly:
+    """Makes the result of a campaign.
+
+    Args:
+        subject: the network, its states remembered.
+        profilers: what prices its layers.
+        config: settings.
+        measure: energies of the network as it is, on test images, laid out in a way; None measures none.
+        naming: what rows call things.
+    """
+
+    def __init__(
+        self,
+        subject: RememberedSubject,
+        profilers: Profilers,
+        config: CompressConfig,
+        measure: Callable[[Mappings], NetworkEnergies] | None,
+        naming: Naming,
+    ) -> None:
+        self._subject, self._profilers, self._config = subject, profilers, config
+        self._measure, self._naming = measure, naming
+        self._scope = [n for n, kind in subject.kinds.items() if config.scope == "all" or kind == "conv"]
+
+    def result(self, found: Found, keep: Callable[[], object]) -> CompressionResult:
+        """The result; test images are looked at only now, every network once.
+
+        Args:
+            found: what the campaign ended with.
+            keep: called with the subject in the state of each offer in turn, then in that of the best.
+        """
+        int8 = self._tested(found.int8)
+        before, weights = self._by_table(), {layer: self._subject.weight(layer) for layer in self._scope}
+        rows, tested = [], []
+        for offer in found.offers:
+            tested.append(self._tested(offer))
+            rows += self._row(found.int8, int8, offer, tested[-1])
+            keep()
+        number = best_within(found.offers, found.int8, self._config.delta)
+        best, last = (found.int8, int8) if number is None else (found.offers[number], tested[number])
+        self._load(best)
+        keep()
+        return CompressionResult(
+            config=self._config,
+            layers=self._layers(best, weights, (before, self._by_table()), (int8, last)),
+            validation_before=found.int8.validation,
+            validation_after=best.validation,
+            test_before=int8.test,
+            test_after=last.test,
+            bound=found.int8.validation.accuracy - self._config.delta / 100.0,
+            versions={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+            points=tuple(_point(offer, last.test) for offer, last in zip(found.offers, tested, strict=True)),
+            best=number,
+            front=front(found.offers),
+            out_of_time=found.out_of_time,
+            rows=tuple(rows),
+            journal=found.events,
         )
-    return tuple(found)
+
+    def _load(self, offer: Offer) -> None:
+        if not self._subject.load(offer.state, self._subject.memory):
+            raise StorageError(f"{self._subject.memory.folder} lost a network: start the command again")
+
+    def _tested(self, offer: Offer) -> Tested:
+        self._load(offer)
+        return Tested(self._subject.test(), None if self._measure is None else self._measure(offer.mappings))
+
+    def _by_table(self) -> Table:
+        oracle = self._profilers.tables(self._subject.trace(self._config.profile_images, self._scope, "train"))
+        energies = {layer: oracle.energy(layer, self._subject.weight(layer)) for layer in self._scope}
+        curves = {layer: tuple(float(v) for v in oracle.value_energy_fj(layer)) for layer in self._scope}
+        return Table(energies, curves)
+
+    def _row(self, start: Offer, int8: Tested, offer: Offer, tested: Tested) -> list[Row]:
+        """The row of an offer, if energies were measured; the subject is in its state."""
+        subject, naming = self._subject, self._naming
+        convolutions = [name for name, kind in subject.kinds.items() if kind == "conv"]
+        if int8.energies is None or tested.energies is None or not convolutions:
+            return []
+        labels = Labels(naming.network, naming.dataset, offer.method, offer.setting, naming.mac, seed=self._config.seed)
+        facts = weight_facts([(subject.weight(name), subject.allowed(name)) for name in convolutions])
+        before = Measured(int8.test.accuracy, start.validation.accuracy, int8.energies)
+        after = Measured(tested.test.accuracy, offer.validation.accuracy, tested.energies)
+        return [row_of(labels, before, after, facts, mapped=bool(offer.mappings))]
+
+    def _layers(
+        self, best: Offer, weights: Mapping[str, Int8], tables: tuple[Table, Table], tested: tuple[Tested, Tested]
+    ) -> tuple[LayerResult, ...]:
+        """Every layer in scope; the subject is in the state of `best`."""
+        found = []
+        for layer, share in shares_of(tables[0].energies).items():
+            now, values = self._subject.weight(layer), self._subject.allowed(layer)
+            ratio, size = best.asked.get(layer, (None, None if values is None else len(values)))
+            found.append(
+                LayerResult(
+                    layer=layer,
+                    kind=self._subject.kinds[layer],
+                    share=share,
+                    ratio=ratio,
+                    set_size=size,
+                    values=values,
+                    sparsity=float(np.mean(now == 0)),
+                    table_before=tables[0].energies[layer],
+                    table_after=tables[1].energies[layer],
+                    tiles_before=tested[0].tiles(layer),
+                    tiles_after=tested[1].tiles(layer),
+                    histogram_before=_counts(weights[layer]),
+                    histogram_after=_counts(now),
+                    curve_before=tables[0].curves[layer],
+                    curve_after=tables[1].curves[layer],
+                )
+            )
+        return tuple(found)
+
+
+def _point(offer: Offer, test: Quality) -> PointResult:
+    mappings = dict(offer.mappings)
+    return PointResult(offer.method, offer.setting, offer.validation, test, offer.energy_fj, mappings)
 
 
 def _counts(weights: Int8) -> tuple[int, ...]:
     return tuple(int(count) for count in histogram(weights))
-
-
-def _result(
-    config: CompressConfig,
-    outcome: Outcome,
-    layers: tuple[LayerResult, ...],
-    schedule: Schedule,
-    test_before: Quality,
-    test_after: Quality,
-) -> CompressionResult:
-    return CompressionResult(
-        config=config,
-        layers=layers,
-        validation_before=outcome.baseline,
-        validation_after=outcome.final,
-        test_before=test_before,
-        test_after=test_after,
-        bound=outcome.baseline.accuracy - config.delta / 100.0,
-        versions={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
-        journal=tuple(schedule.journal),
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from wattloop.compression.baselines.config import BaselinesConfig
 from wattloop.compression.rate_distortion.config import RateDistortionConfig
 from wattloop.errors import ConfigError
 
@@ -56,9 +57,12 @@ class CompressConfig:
         max_layers: layers to compress, in order of energy; 0 means all.
         max_configurations: configurations to try on each layer; 0 means all.
         profile_images: training images that the energy tables are profiled on.
-        tile_images: test images that the tile simulation runs on (no decision rests on them).
+        tile_images: training images whose tiles are simulated at every layer that is accepted.
+        methods: names of the methods, in the order in which they have their turn.
+        max_hours: hours after which the run ends with what it has, over all its processes; 0 for no end.
         seed: of everything random here.
         rate_distortion: settings of the rate-distortion method alone.
+        baselines: what the rivals try.
     """
 
     ratios: tuple[float, ...] = (0.3, 0.5, 0.7)
@@ -91,8 +95,11 @@ class CompressConfig:
     max_configurations: int = 0
     profile_images: int = 8
     tile_images: int = 8
+    methods: tuple[str, ...] = ("layerwise",)
+    max_hours: float = 0.0
     seed: int = 0
     rate_distortion: RateDistortionConfig = field(default_factory=RateDistortionConfig)
+    baselines: BaselinesConfig = field(default_factory=BaselinesConfig)
 
     def __post_init__(self) -> None:
         _require(len(self.ratios) > 0, "ratios", self.ratios, "at least one pruning ratio")
@@ -124,6 +131,7 @@ class CompressConfig:
         epochs = ("prune_epochs", "set_epochs", "recoveries", "tune_epochs")
         for name in (*epochs, "max_layers", "max_configurations"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _require(self.max_hours >= 0, "max_hours", self.max_hours, "0 or more")
         _require(0 <= self.seed < 1 << 32, "seed", self.seed, f"0 to {(1 << 32) - 1}")
 
     def _require_choices(self) -> None:

@@ -19,6 +19,60 @@ from wattloop.errors import StorageError
 
 
 @dataclass(frozen=True)
+class CampaignStarted:
+    """A campaign begins: its methods, and the int8 network that each of them starts from.
+
+    `energy_fj` is that of its layers in scope by real tiles of training images; `limit` the share that weights of 0
+    alone would save, by the tables: no method saves more.
+    """
+
+    methods: tuple[str, ...]
+    accuracy: float
+    loss: float
+    energy_fj: float
+    limit: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class MethodStarted:
+    """A method begins with the int8 network."""
+
+    method: str
+
+
+@dataclass(frozen=True)
+class ValuesChosen:
+    """A method chose what the weights of some layers may be.
+
+    `most_fj` is the energy of a MAC cycle of the dearest value; None where energies played no part.
+    """
+
+    method: str
+    layers: tuple[str, ...]
+    values: tuple[int, ...]
+    most_fj: float | None
+
+
+@dataclass(frozen=True)
+class PointFound:
+    """A method offers a network; its energy is by real tiles of training images."""
+
+    method: str
+    setting: str
+    accuracy: float
+    loss: float
+    energy_fj: float
+
+
+@dataclass(frozen=True)
+class TimeSpent:
+    """The budget is spent: the campaign ends with what it has."""
+
+    method: str
+
+
+@dataclass(frozen=True)
 class Started:
     """The loop begins: int8 validation accuracy, the bound, and the layers in descending share of energy."""
 
@@ -109,7 +163,11 @@ class ConfigurationTried:
 
 @dataclass(frozen=True)
 class LayerDecided:
-    """A layer is settled; `stale` are the layers whose statistics the change has aged. No ratio: left as it was."""
+    """A layer is settled; `stale` are the layers whose statistics the change has aged. No ratio: left as it was.
+
+    `energy_fj` is the table's, `tiles_fj` that of real tiles of training images, each before and after; the tiles'
+    standard errors come with them. None where the layer was left as it was.
+    """
 
     layer: str
     ratio: float | None
@@ -118,6 +176,10 @@ class LayerDecided:
     energy_before_fj: float
     energy_fj: float
     stale: tuple[str, ...]
+    tiles_before_fj: float | None = None
+    tiles_fj: float | None = None
+    tiles_before_error_fj: float | None = None
+    tiles_error_fj: float | None = None
 
 
 @dataclass(frozen=True)
@@ -131,10 +193,11 @@ class Finished:
     energy_fj: float
 
 
+CampaignEvent = CampaignStarted | MethodStarted | ValuesChosen | PointFound | TimeSpent
 LayerwiseEvent = (
     Started | Profiled | LayerStarted | Pruned | SafeSet | RemovalTried | ConfigurationTried | LayerDecided | Finished
 )
-Event = LayerwiseEvent | RateDistortionEvent
+Event = CampaignEvent | LayerwiseEvent | RateDistortionEvent
 OnEvent = Callable[[Event], None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import OnEvent
@@ -12,6 +12,12 @@ from wattloop.compression.subject import Quality, Subject
 from wattloop.power.oracle import IDENTITY, HardwareMapping, Profiler
 
 Setting = Mapping[str, str | int | float]
+Step = Callable[[str, Callable[[], Any]], Any]
+
+
+def at_once(name: str, work: Callable[[], Any]) -> Any:
+    """A `Step` that does the work and keeps nothing."""
+    return work()
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +31,10 @@ class Lab:
         config: settings.
         on_event: the journal.
         out_of_time: whether the budget is spent; a method asks before every long step and then stops with what it has.
+        step: does a piece of work once, whatever happens to the run: given a name that tells it from others begun in
+            the same state of the network, and work that changes the network, tells the journal and returns what JSON
+            can say. A run that is begun again is given what it returned and told, and the network is as it left it.
+        pooled: builds oracles that have one table for all layers; None where `tables` serves for that, too.
     """
 
     subject: Subject
@@ -33,6 +43,14 @@ class Lab:
     config: CompressConfig
     on_event: OnEvent = lambda event: None
     out_of_time: Callable[[], bool] = lambda: False
+    step: Step = at_once
+    pooled: Profiler | None = None
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """Layers that are to be compressed, in the order of execution."""
+        everything = self.config.scope == "all"
+        return tuple(name for name, kind in self.subject.kinds.items() if everything or kind == "conv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +62,14 @@ class Point:
         state: snapshot of the subject.
         validation: its quality on all validation images.
         mappings: how its layers are laid onto the array, where not as they are.
+        asked: pruning ratio and set size K that layers were given, where a method has such.
     """
 
     setting: Setting
     state: object
     validation: Quality
     mappings: Mapping[str, HardwareMapping] = field(default_factory=dict)
+    asked: Mapping[str, tuple[float, int]] = field(default_factory=dict)
 
     def mapping(self, layer: str) -> HardwareMapping:
         """How `layer` is laid onto the array."""
@@ -64,3 +84,11 @@ class Method(Protocol):
 
         The same lab gives the same points, to the bit, however often the run is interrupted and begun again.
         """
+
+
+@runtime_checkable
+class Aiming(Protocol):
+    """A method that is told how much to save."""
+
+    def targets(self, config: CompressConfig) -> tuple[float, ...]:
+        """Shares of the energy of the layers in scope that it will try to save."""

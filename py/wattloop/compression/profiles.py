@@ -39,21 +39,10 @@ class Profiles:
         """Profile those of `layers` that are stale or were never profiled."""
         due = [name for name in self._subject.kinds if name in layers and self._is_due(name)]
         if due:
-            origin = self._profile(due)
+            oracle = self._profiler(self._subject.trace(self._images, due, "train"))
+            self._oracles.update(dict.fromkeys(due, oracle))
             self._stale.difference_update(due)
-            self._on_event(Profiled(tuple(due), self.stale, origin))
-
-    def resume(self, stale: Collection[str]) -> None:
-        """As in the run that is resumed: the profiled layers but `stale` get a table of the network as it is."""
-        self._stale = set(stale)
-        fresh = [name for name in self._oracles if name not in self._stale]
-        if fresh:
-            self._profile(fresh)
-
-    def _profile(self, layers: Collection[str]) -> str:
-        oracle = self._profiler(self._subject.trace(self._images, layers, "train"))
-        self._oracles.update(dict.fromkeys(layers, oracle))
-        return oracle.origin
+            self._on_event(Profiled(tuple(due), self.stale, oracle.origin))
 
     def _is_due(self, layer: str) -> bool:
         return layer in self._stale or layer not in self._oracles

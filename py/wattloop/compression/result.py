@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import Event
+from wattloop.compression.rows import Row
 from wattloop.compression.subject import Quality
-from wattloop.power.oracle import LayerEnergy
+from wattloop.power.oracle import HardwareMapping, LayerEnergy
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,6 +55,27 @@ class LayerResult:
 
 
 @dataclass(frozen=True)
+class PointResult:
+    """One network that a method offered.
+
+    Attributes:
+        method: which.
+        setting: what tells it from the method's other points.
+        validation: its quality on validation images.
+        test: on test images, looked at when everything was decided.
+        energy_fj: of the layers in scope by real tiles of training images, fJ per image: what decisions rest on.
+        mappings: how its layers are laid onto the array, where not as they are.
+    """
+
+    method: str
+    setting: str
+    validation: Quality
+    test: Quality
+    energy_fj: float
+    mappings: dict[str, HardwareMapping]
+
+
+@dataclass(frozen=True)
 class Figures:
     """All figures of a compression.
 
@@ -64,6 +86,11 @@ class Figures:
         test_before, test_after: quality on the test set, looked at once, at the end.
         bound: validation accuracy (fraction) that was not to be undercut.
         versions: of what computed this, by name.
+        points: all networks that the methods offered, in order.
+        best: which point the figures are of: the one of least energy that keeps to the bound, both on images that
+            decisions may rest on; None where none does, and the network is the int8 one.
+        front: points that no other beats in validation accuracy and energy, the dearest first.
+        out_of_time: whether the run ended because its hours were spent.
     """
 
     config: CompressConfig
@@ -74,6 +101,10 @@ class Figures:
     test_after: Quality
     bound: float
     versions: dict[str, str]
+    points: tuple[PointResult, ...]
+    best: int | None
+    front: tuple[int, ...]
+    out_of_time: bool
 
     @property
     def table_saving(self) -> float:
@@ -91,16 +122,22 @@ class CompressionResult(Figures):
     """The result of `compress`: its figures and more.
 
     Attributes:
+        rows: one a point, in the order in which the methods offered them; empty where no energies were measured.
         journal: every decision with its figures, in order.
-        network: the compressed network (not part of comparisons).
+        network: the best network (not part of comparisons).
+        networks: those of all points, where they are at hand.
     """
 
+    rows: tuple[Row, ...]
     journal: tuple[Event, ...]
     network: QuantizedNetwork | None = field(default=None, compare=False, repr=False)
+    networks: tuple[QuantizedNetwork, ...] = field(default=(), compare=False, repr=False)
 
     def save(self, folder: Path) -> None:
-        """Write everything into `folder`: `result.json`, `layers.parquet`, `values.parquet`, `journal.jsonl` and
-        `network.safetensors`; each file appears whole, `result.json` last.
+        """Write everything into `folder`; each file appears whole, `result.json` last.
+
+        `result.json`, `layers.parquet` and `values.parquet` are of the best network, `network.safetensors`; `rows.json`
+        and `rows.parquet` of all points, whose networks and mappings lie under `points/`; `journal.jsonl` of the run.
 
         Raises:
             StorageError: the folder cannot be written.

@@ -2,75 +2,126 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from wattloop.compression.assemble import compress_subject
+import torch
+
+from wattloop.compression.assemble import Assembly, Naming
+from wattloop.compression.budget import Budget
+from wattloop.compression.campaign import Campaign, Profilers
 from wattloop.compression.config import CompressConfig
+from wattloop.compression.energies import NetworkEnergies
 from wattloop.compression.journal import Event
+from wattloop.compression.memory import Memory
+from wattloop.compression.methods import chosen
 from wattloop.compression.network import NetworkSubject
 from wattloop.compression.remap import as_values
+from wattloop.compression.remember import RememberedSubject
 from wattloop.compression.result import CompressionResult
-from wattloop.compression.resume import FolderResume, run_key
+from wattloop.compression.states import StateCodec
+from wattloop.compression.stream import Journal
 from wattloop.compression.subject import Constraint
 from wattloop.errors import ModelError
-from wattloop.nn.constraint import constraint_of
+from wattloop.nn.constraint import clone, constraint_of
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
-from wattloop.power.oracle import Profiler
+from wattloop.power.oracle import HardwareMapping
+from wattloop.store import content_key
+
+Measure = Callable[[QuantizedNetwork, Mapping[str, HardwareMapping]], NetworkEnergies]
+
+# Networks that a step in progress may keep beside those that are offered.
+_STATES_AT_ONCE = 24
 
 
 def compress(  # noqa: PLR0913 - each is an independent choice of the user
     network: QuantizedNetwork,
     dataset: Dataset,
-    profiler: Profiler,
+    profilers: Profilers,
     config: CompressConfig | None = None,
     *,
-    tiles: Profiler | None = None,
+    measure: Measure | None = None,
+    mac: str = "",
     on_event: Callable[[Event], None] = lambda event: None,
     resume: Path | None = None,
-    resume_facts: str = "",
     legal: Sequence[int] | None = None,
 ) -> CompressionResult:
-    """Compress a trained int8 network layer by layer (paper section 4).
+    """Compress a trained int8 network by the methods that `config` names (paper section 4 by default).
 
-    Every decision rests on the validation images, on which the accuracy never ends below that of `network` minus
-    `config.delta` points; the test images are looked at once, at the end.
+    Every decision rests on training and validation images; the test images are looked at at the end.
 
     Args:
         network: trained, quantised, without constraints but to `legal`; it is left alone.
         dataset: what it was trained on.
-        profiler: builds the energy tables that steer the search, from traces on training images.
+        profilers: what prices layers.
         config: settings; the defaults are the paper's.
-        tiles: builds the oracle that simulates real tiles, from traces on test images; None simulates none.
+        measure: energies of a network on test images, laid out in a way; None measures none, and there are no rows.
+        mac: what rows call the MAC cell.
         on_event: told of every decision as it falls.
-        resume: folder that keeps the progress after every layer; a run that finds its own there goes on from it and
-            ends as if it had never been interrupted.
-        resume_facts: what the course of the run depends on beside network, data and settings: all that stands behind
-            `profiler`, in words or as a hash. Progress made under other facts is not taken up.
+        resume: folder that belongs to runs with this `run_key` alone and keeps what is found out; a run that finds some
+            goes on from it and ends as if it had never been interrupted. `journal.jsonl` in it grows with every
+            decision.
         legal: weight values that the hardware can hold, 0 among them; None for all 256. The network starts with its
             weights at the nearest of them, and no set leaves them.
 
     Returns:
-        The result, with the compressed network.
+        The result, with the networks.
 
     Raises:
+        ConfigError: an unknown method, or one that is asked for what cannot be.
         ModelError: no layer in scope, or the network is compressed already.
-        StorageError: `resume` cannot be written.
+        StorageError: `resume` cannot be written, or has too little room.
     """
     free = Constraint(None if legal is None else as_values(legal))
     taken = [name for name in network.layers if not _free(network, name, free)]
     if taken:
         raise ModelError(f"{', '.join(taken)} have constraints already: compress the int8 network they came from")
     config = CompressConfig() if config is None else config
-    subject = NetworkSubject(copy.deepcopy(network), dataset, config, free.values)
-    for name in network.layers:
+    methods = chosen(config.methods)
+    own = _own(network)
+    subject = NetworkSubject(own, dataset, config, free.values)
+    for name in own.layers:
         subject.constrain(name, free)
-    kept = None if resume is None else FolderResume(resume, run_key(network, dataset, config, resume_facts))
-    result = compress_subject(subject, profiler, config, tiles=tiles, on_event=on_event, resume=kept)
-    return replace(result, network=subject.network)
+    architecture = "" if network.architecture is None else network.architecture.name
+    with _kept(resume) as folder:
+        remembered = RememberedSubject(subject, StateCodec(), Memory(folder))
+        remembered.memory.require_room(_STATES_AT_ONCE * len(StateCodec().encode(subject.snapshot())))
+        told, budget = Journal(folder, on_event), Budget(folder, config.max_hours or None)
+        found = Campaign(remembered, profilers, config, told, budget).run(methods)
+        measured = None if measure is None else lambda mappings: measure(own, mappings)
+        naming = Naming(architecture, dataset.name, mac)
+        networks: list[QuantizedNetwork] = []
+        assembly = Assembly(remembered, profilers, config, measured, naming)
+        result = assembly.result(found, lambda: networks.append(clone(own)))
+    return replace(result, network=networks[-1], networks=tuple(networks[:-1]))
+
+
+def _own(network: QuantizedNetwork) -> QuantizedNetwork:
+    """A copy with its tensors laid out as training does it: what is computed must not depend on who trained."""
+    own = clone(network)
+    own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return own
+
+
+def run_key(network: QuantizedNetwork, dataset: Dataset, config: CompressConfig, facts: str) -> str:
+    """Content key of all that a run's course depends on; `facts` stands for the hardware side."""
+    tensors = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+    splits = [(split.images, split.labels) for split in (dataset.train, dataset.validation)]
+    return content_key(replace(config, max_hours=0.0), tensors, splits, facts)
+
+
+@contextmanager
+def _kept(resume: Path | None) -> Iterator[Path]:
+    """Where what is found out is kept: in `resume`, or for as long as the block lasts."""
+    if resume is not None:
+        yield resume
+        return
+    with TemporaryDirectory(prefix="wattloop-") as folder:
+        yield Path(folder)
 
 
 def _free(network: QuantizedNetwork, name: str, free: Constraint) -> bool:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from wattloop.compression.config import CompressConfig
+from wattloop.flow.compression import mac_name, measuring, profilers
 from wattloop.flow.estimation import traced, tracer
+from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import legal_weights
 from wattloop.power.energy_table import EnergyTable
@@ -17,7 +20,6 @@ from wattloop.power.estimate import Estimate
 
 if TYPE_CHECKING:
     from wattloop.arith.layer import LayerTrace
-    from wattloop.compression.config import CompressConfig
     from wattloop.compression.journal import Event
     from wattloop.compression.result import CompressionResult
     from wattloop.nn.datasets import Dataset
@@ -75,41 +77,45 @@ def compress(
     config: CompressConfig | None = None,
     *,
     simulator: Simulator | None = None,
+    measure: MeasureSettings | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     resume: Path | None = None,
 ) -> CompressionResult:
-    """Compress a trained int8 network layer by layer within an accuracy bound (paper section 4).
+    """Compress a trained int8 network, by default layer by layer within an accuracy bound (paper section 4).
 
-    Every decision rests on the validation images; the test images are looked at once, at the end.
+    Every decision rests on training and validation images; the test images are looked at at the end.
 
     Args:
         network: trained, quantised, without constraints; it is left alone.
         dataset: what it was trained on.
-        config: settings; the defaults are the paper's.
-        simulator: hardware and sampling; None for the defaults. Its tables steer the search, its tiles give the figures
-            before and after.
+        config: settings, the methods among them; the defaults are the paper's.
+        simulator: hardware and sampling; None for the defaults. Its tables and tiles steer the search.
+        measure: what the figures before and after are measured on; None for all tiles of 16 test images.
         on_event: told of every decision as it falls.
-        resume: folder that keeps the progress after every layer; a run that finds its own there goes on from it.
+        resume: folder that keeps what was found out; a run that finds its own there goes on from it.
 
     Returns:
-        The result, with the compressed network; it saves and loads.
+        The result: the best network, and a row for every network that the methods offered; it saves and loads.
 
     Raises:
+        ConfigError: an unknown method.
         ModelError: no layer in scope.
         StorageError: `resume` cannot be written.
     """
     from wattloop.compression import run
 
     simulator = simulator or Simulator()
+    priced = profilers(simulator)
+    settings = config or CompressConfig()
     return run.compress(
         network,
         dataset,
-        simulator.tables,
-        config,
-        tiles=simulator.tiles,
+        priced,
+        settings,
+        measure=measuring(dataset, simulator, measure or MeasureSettings()),
+        mac=mac_name(simulator.hardware.array.mac),
         on_event=on_event,
-        resume=resume,
-        resume_facts=simulator.key,
+        resume=None if resume is None else resume / run.run_key(network, dataset, settings, priced.facts),
         legal=legal_weights(simulator.hardware.array.mac),
     )
 

@@ -1,25 +1,38 @@
-"""From settings to a compressed network."""
+"""From settings to compressed networks."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattloop.arith.tiling import check_overflow
+from wattloop.compression.campaign import Profilers
+from wattloop.compression.methods import chosen
+from wattloop.compression.stream import JOURNAL
 from wattloop.errors import ConfigError
 from wattloop.flow.events import Watch
 from wattloop.flow.inputs import check_inputs
+from wattloop.flow.measure_settings import MeasureSettings
+from wattloop.flow.measurement import measure
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
-from wattloop.flow.resumption import resume_folder, resumption
+from wattloop.flow.resumption import course_key, resume_folder, resumption
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import WEIGHT_BITS, Trained, legal_weights, trained_network
 from wattloop.gates.spec import MacSpec
+from wattloop.gates.templates import templates
+from wattloop.power.oracle import HardwareMapping
 from wattloop.runs import Run
-from wattloop.store import Store
+from wattloop.store import Store, content_key
 
 if TYPE_CHECKING:
+    from wattloop.compression.energies import NetworkEnergies
     from wattloop.compression.result import CompressionResult
+    from wattloop.compression.run import Measure
+    from wattloop.nn.datasets import Dataset
+    from wattloop.nn.network import QuantizedNetwork
 
 COMPRESSION = "compression"
 
@@ -29,21 +42,23 @@ def compress_flow(
 ) -> CompressionResult:
     """Compress the network of the settings; the run gets `compression/` and the report.
 
-    A killed run goes on from its last settled layer when the same settings are run again: its progress lies in the
-    cache until the run is done.
+    A killed run goes on where it stood when the same settings are run again: what it found out lies in the cache until
+    the run is done.
 
     Args:
-        settings: hardware, network, training, compression.
+        settings: hardware, network, training, compression, measurement.
         run: where results go.
         store: cache.
         progress: told of every step and decision.
     """
+    chosen(settings.compress.methods)
     check_inputs(settings, progress)
     _require_whole_operands(settings.hardware.array.mac)
     with Simulator.working(settings, store=store, progress=progress) as simulator:
         run.facts |= simulator.cell.facts | {"simulator": simulator.backend.name}
         trained = trained_network(settings, store=store, progress=progress)
         run.facts["network key"] = trained.key
+        _require_fitting(trained, simulator)
         with resumption(progress_folder(settings, trained, simulator)) as folder:
             result = _compress(settings, trained, simulator, progress, folder)
             result.save(run.folder / COMPRESSION)
@@ -60,25 +75,58 @@ def _require_whole_operands(mac: MacSpec) -> None:
         )
 
 
+def _require_fitting(trained: Trained, simulator: Simulator) -> None:
+    """Refuse an array whose partial sums the network could overflow, before hours are spent."""
+    from wattloop.nn.trace import trace
+
+    for seen in trace(trained.network, trained.dataset.train.images[:1]):
+        check_overflow(seen.layer, simulator.hardware.array)
+
+
+def profilers(simulator: Simulator) -> Profilers:
+    """What prices layers: tables and tiles of the simulator."""
+    facts = content_key(simulator.key, simulator.estimate, course_key())
+    return Profilers(simulator.tables, simulator.tiles, simulator.pooled.tables, facts)
+
+
+def measuring(dataset: Dataset, simulator: Simulator, settings: MeasureSettings) -> Measure:
+    """What measures networks on test images, as `settings` say."""
+
+    def measured(network: QuantizedNetwork, mappings: Mapping[str, HardwareMapping]) -> NetworkEnergies:
+        return measure(network, dataset.test.images[: settings.images], simulator, settings, mappings)
+
+    return measured
+
+
+def mac_name(mac: MacSpec) -> str:
+    """What a cell is called: its template's name, or else its module's."""
+    return next((name for name, spec in templates().items() if spec == mac), mac.module_name)
+
+
 def _compress(
     settings: Settings, trained: Trained, simulator: Simulator, progress: Progress, folder: Path | None
 ) -> CompressionResult:
     from wattloop.compression.run import compress
 
+    if folder is not None:
+        progress.tell(f"decisions as they fall: {folder / JOURNAL}")
     with progress.step("compressing") as step:
         return compress(
             trained.network,
             trained.dataset,
-            simulator.tables,
+            profilers(simulator),
             settings.compress,
-            tiles=simulator.tiles,
+            measure=measuring(trained.dataset, simulator, settings.measure),
+            mac=mac_name(settings.hardware.array.mac),
             on_event=Watch(progress, step),
             resume=folder,
-            resume_facts=simulator.key,
             legal=legal_weights(settings.hardware.array.mac),
         )
 
 
 def progress_folder(settings: Settings, trained: Trained, simulator: Simulator) -> Path:
-    """Where a compression with these inputs keeps its progress."""
-    return resume_folder(simulator.store, simulator.key, trained.key, settings.compress)
+    """Where a compression with these inputs keeps what it has found out."""
+    from wattloop.compression.run import run_key
+
+    facts = profilers(simulator).facts
+    return resume_folder(simulator.store, run_key(trained.network, trained.dataset, settings.compress, facts))

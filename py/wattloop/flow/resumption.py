@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,17 @@ from filelock import FileLock, Timeout
 from wattloop.store import Store, content_key, storage_errors
 
 
-def resume_folder(store: Store, *inputs: object) -> Path:
-    """The folder that belongs to a run with these inputs."""
-    return store.root / "resume" / content_key(*inputs)
+def resume_folder(store: Store, key: str) -> Path:
+    """The folder that belongs to runs with this key."""
+    return store.root / "resume" / key
+
+
+@functools.cache
+def course_key() -> str:
+    """Content key of the code that decides: a run must not go on where another version of it stood."""
+    package = Path(__file__).resolve().parent.parent
+    files = sorted(path for room in ("compression", "nn") for path in (package / room).rglob("*.py"))
+    return content_key(*(path.read_bytes() for path in files))
 
 
 @contextmanager

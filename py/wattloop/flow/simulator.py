@@ -157,6 +157,11 @@ class Simulator:
         return self._signed(self.store.load("table", key, build, lambda entry: EnergyTable.load(entry / _TABLE)))
 
     @property
+    def pooled(self) -> Simulator:
+        """The same simulator with one table for all layers."""
+        return replace(self, characterize=replace(self.characterize, statistics="global"))
+
+    @property
     def kind(self) -> StatisticsKind:
         """How transitions are modelled."""
         return KINDS[self.characterize.statistics]

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -23,8 +23,9 @@ from wattloop.compression.journal import (
     Started,
 )
 from wattloop.compression.layerwise.configurations import ordered
-from wattloop.compression.layerwise.outcome import Outcome, Progress, Resume, bounds_of, shares_of
-from wattloop.compression.layerwise.schedule import Schedule
+from wattloop.compression.layerwise.outcome import bounds_of, shares_of
+from wattloop.compression.layerwise.schedule import LayerWise
+from wattloop.compression.method import Lab, Point
 from wattloop.compression.subject import Quality
 
 Kind = TypeVar("Kind", bound=Event)
@@ -39,12 +40,30 @@ def network(quality: Callable[[FakeSubject], Quality] = by_distance, salt: int =
     return FakeSubject(latents, quality=quality, kinds=kinds, salt=salt)
 
 
-def run(
-    subject: FakeSubject, config: CompressConfig = SMALL, resume: Resume | None = None
-) -> tuple[Outcome, list[Event], FakeProfiler]:
-    profiler = FakeProfiler(FACTORS)
-    schedule = Schedule(subject, profiler, config, lambda event: None, resume)
-    return schedule.run(), schedule.journal, profiler
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a schedule led to, as its journal tells it."""
+
+    journal: list[Event]
+    points: list[Point]
+    profiler: FakeProfiler
+    tiles: FakeProfiler
+
+    @property
+    def shares(self) -> dict[str, float]:
+        (started,) = of_kind(self.journal, Started)
+        return dict(zip(started.layers, started.shares, strict=True))
+
+    @property
+    def decisions(self) -> list[LayerDecided]:
+        return of_kind(self.journal, LayerDecided)
+
+
+def run(subject: FakeSubject, config: CompressConfig = SMALL, **options: Any) -> Outcome:
+    found = Outcome([], [], FakeProfiler(FACTORS), FakeProfiler(FACTORS, "tiles/fake"))
+    lab = Lab(subject, found.profiler, found.tiles, config, found.journal.append, **options)
+    found.points.extend(LayerWise().points(lab))
+    return found
 
 
 def of_kind(journal: list[Event], kind: type[Kind]) -> list[Kind]:
@@ -55,10 +74,10 @@ def of_kind(journal: list[Event], kind: type[Kind]) -> list[Kind]:
 @given(salt=st.integers(0, 2**32), delta=st.floats(0, 20), split=st.sampled_from(["global", "by_energy"]))
 def test_the_bound_holds_whatever_the_evaluator_says(salt: int, delta: float, split: DeltaSplit) -> None:
     subject = network(by_hash, salt)
-    outcome, journal, _ = run(subject, dataclasses.replace(SMALL, delta=delta, delta_split=split))
-    bound = outcome.baseline.accuracy - delta / 100
+    bound = subject.score().accuracy - delta / 100
+    journal = run(subject, dataclasses.replace(SMALL, delta=delta, delta_split=split)).journal
     assert subject.score().accuracy >= bound
-    assert outcome.final == subject.score()
+    assert journal[-1].accuracy == subject.score().accuracy
     assert all(event.accuracy >= bound for event in of_kind(journal, LayerDecided))
     for layer, constraint in subject.constraints.items():
         weights = subject.weight(layer)
@@ -70,7 +89,8 @@ def test_the_bound_holds_whatever_the_evaluator_says(salt: int, delta: float, sp
 
 
 def test_layers_go_by_descending_share_of_energy_and_linear_layers_stay_out() -> None:
-    outcome, journal, _ = run(network())
+    outcome = run(network())
+    journal = outcome.journal
     assert list(outcome.shares) == ["b", "c", "a"]
     assert sum(outcome.shares.values()) == pytest.approx(1.0)
     assert [event.layer for event in of_kind(journal, LayerStarted)] == ["b", "c", "a"]
@@ -78,26 +98,24 @@ def test_layers_go_by_descending_share_of_energy_and_linear_layers_stay_out() ->
 
 
 def test_linear_layers_come_in_when_asked_for() -> None:
-    outcome, _, _ = run(network(), dataclasses.replace(SMALL, scope="all", max_layers=1))
+    outcome = run(network(), dataclasses.replace(SMALL, scope="all", max_layers=1))
     assert list(outcome.shares) == ["d", "b", "c", "a"]
     assert [decision.layer for decision in outcome.decisions] == ["d"]
 
 
-def test_energy_falls_and_the_outcome_tells_what_the_network_has() -> None:
+def test_energy_falls_and_the_journal_tells_what_the_network_has() -> None:
     subject = network()
-    outcome, _, _ = run(subject)
-    for layer in outcome.before:
-        oracle = FakeOracle(FACTORS)
-        assert outcome.before[layer] == oracle.energy(layer, subject.first[layer])
-        assert outcome.after[layer] == oracle.energy(layer, subject.weight(layer))
-    changed = [d.layer for d in outcome.decisions if d.ratio is not None]
-    assert changed
-    for layer in changed:
-        assert outcome.after[layer].energy.dynamic_fj < 0.9 * outcome.before[layer].energy.dynamic_fj
+    outcome = run(subject)
+    oracle = FakeOracle(FACTORS)
+    assert [d.layer for d in outcome.decisions if d.ratio is not None]
+    for weights, told in ((subject.first.get, "energy_before_fj"), (subject.weight, "energy_fj")):
+        sums = sum(oracle.energy(name, weights(name)).energy.dynamic_fj for name in "abc")
+        assert getattr(outcome.journal[-1], told) == pytest.approx(sums)
+    assert all(d.energy_fj < 0.9 * d.energy_before_fj for d in outcome.decisions)
 
 
 def test_the_first_configuration_that_holds_is_taken() -> None:
-    _, journal, _ = run(network())
+    journal = run(network()).journal
     starts = {e.layer: e for e in of_kind(journal, LayerStarted)}
     for decided in of_kind(journal, LayerDecided):
         tried = [e for e in of_kind(journal, ConfigurationTried) if e.layer == decided.layer]
@@ -126,15 +144,18 @@ def test_a_network_that_bears_nothing_is_left_exactly_as_it_was() -> None:
         if all(np.array_equal(s.weight(n), w) for n, w in untouched.items())
         else (dataclasses.replace(first, accuracy=0.0))
     )
-    outcome, journal, _ = run(subject)
+    outcome = run(subject)
+    journal = outcome.journal
     assert all(decision.ratio is None for decision in outcome.decisions)
-    assert outcome.before == outcome.after
+    assert not outcome.points
+    assert journal[-1].energy_before_fj == journal[-1].energy_fj
     assert all(np.array_equal(subject.weight(name), weights) for name, weights in untouched.items())
     assert {e.verdict for e in of_kind(journal, ConfigurationTried)} == {"no such set holds the bound"}
 
 
 def test_an_accepted_change_makes_every_table_stale_until_it_is_profiled_again() -> None:
-    outcome, journal, profiler = run(network())
+    outcome = run(network())
+    journal, profiler = outcome.journal, outcome.profiler
     assert all(decision.ratio is not None for decision in outcome.decisions)
     assert all(set(event.stale) == {"a", "b", "c"} for event in of_kind(journal, LayerDecided))
     assert [e.layers for e in of_kind(journal, Profiled)] == [("a", "b", "c"), ("c",), ("a",), ("a", "b", "c")]
@@ -142,7 +163,8 @@ def test_an_accepted_change_makes_every_table_stale_until_it_is_profiled_again()
 
 
 def test_the_journal_tells_every_decision() -> None:
-    outcome, journal, _ = run(network())
+    outcome = run(network())
+    journal = outcome.journal
     assert isinstance(journal[0], Profiled)
     assert isinstance(journal[1], Started)
     assert isinstance(journal[-1], Finished)
@@ -155,52 +177,51 @@ def test_the_journal_tells_every_decision() -> None:
         assert safe.holds
         assert set(tried.values) == set(safe.values) - gone
         assert len(tried.values) <= tried.set_size
-    assert journal[-1].accuracy == outcome.final.accuracy
+    assert journal[-1].accuracy == outcome.points[-1].validation.accuracy
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another() -> None:
     subjects = [network() for _ in range(3)]
-    runs = [run(s, dataclasses.replace(SMALL, seed=seed))[:2] for s, seed in zip(subjects, (1, 1, 2), strict=True)]
+    runs = [run(s, dataclasses.replace(SMALL, seed=seed)).journal for s, seed in zip(subjects, (1, 1, 2), strict=True)]
     assert runs[0] == runs[1]
     assert all(np.array_equal(subjects[0].latents[n], subjects[1].latents[n]) for n in FACTORS)
     assert any(not np.array_equal(subjects[0].latents[n], subjects[2].latents[n]) for n in FACTORS)
 
 
-class KilledError(Exception):
-    """Stands for kill -9."""
+def test_every_accepted_layer_is_a_point_with_its_network_and_what_it_was_given() -> None:
+    subject = network()
+    outcome = run(subject)
+    accepted = [d for d in outcome.decisions if d.ratio is not None]
+    assert len(outcome.points) == len(accepted) == 3
+    for number, (point, decided) in enumerate(zip(outcome.points, accepted, strict=True), start=1):
+        subject.restore(point.state)
+        assert point.setting == {"delta": 5.0, "layers": number}
+        assert point.validation == subject.score()
+        assert point.asked[decided.layer] == (decided.ratio, decided.set_size)
+        assert list(point.asked) == [d.layer for d in accepted[:number]]
 
 
-class MemoryResume:
-    """Keeps progress in memory and dies after so many layers."""
-
-    def __init__(self, die_after: int | None) -> None:
-        self.die_after = die_after
-        self.progress: Progress | None = None
-
-    def load(self) -> Progress | None:
-        return self.progress
-
-    def save(self, progress: Progress) -> None:
-        self.progress = progress
-        if len(progress.decisions) == self.die_after:
-            raise KilledError
+def test_an_accepted_layer_tells_its_energy_by_tiles_beside_the_tables() -> None:
+    outcome = run(network())
+    for decided in outcome.decisions:
+        assert decided.tiles_before_fj == pytest.approx(decided.energy_before_fj)
+        assert decided.tiles_fj == pytest.approx(decided.energy_fj)
+        assert decided.tiles_error_fj == pytest.approx(0.01 * decided.energy_fj)
+    assert outcome.tiles.calls == [(d.layer,) for d in outcome.decisions for _ in range(2)]
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("salt", [None, 3, 4, 11])
-def test_a_killed_run_ends_as_an_undisturbed_one(layers: int, salt: int | None) -> None:
-    def fresh() -> FakeSubject:
-        return network() if salt is None else network(by_hash, salt)
-
-    undisturbed = fresh()
-    expected = run(undisturbed)[:2]
-    resume = MemoryResume(layers)
-    with pytest.raises(KilledError):
-        run(fresh(), resume=resume)
-    resume.die_after = None
-    again = fresh()
-    assert run(again, resume=resume)[:2] == expected
-    assert all(np.array_equal(again.latents[n], undisturbed.latents[n]) for n in FACTORS)
+@pytest.mark.parametrize("questions", [1, 2, 5, 7])
+def test_out_of_time_it_ends_with_the_layers_that_were_settled(questions: int) -> None:
+    answers = iter([False] * questions)
+    subject, whole = network(), run(network())
+    outcome = run(subject, out_of_time=lambda: next(answers, True))
+    assert outcome.decisions == whole.decisions[: len(outcome.decisions)]
+    assert len(outcome.decisions) < len(whole.decisions)
+    assert isinstance(outcome.journal[-1], Finished)
+    if outcome.points:
+        now = {name: subject.weight(name) for name in FACTORS}
+        subject.restore(outcome.points[-1].state)
+        assert all(np.array_equal(now[name], subject.weight(name)) for name in FACTORS)
 
 
 def test_a_split_delta_grants_each_layer_the_share_of_the_energy_so_far() -> None:

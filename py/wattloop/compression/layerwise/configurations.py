@@ -46,14 +46,14 @@ def ordered(oracle: EnergyOracle, layer: str, latent: Float32, config: CompressC
         usage = histogram(remap(latent, legal_values(price))[mask])
         values = rank_values(usage, price, config.energy_weight, config.k_init)
         for size in sorted(set(config.set_sizes), reverse=True):
-            values = _shrunk(values, size, usage, price, config.epsilon)
+            values = shrunk(values, size, usage, price, config.epsilon)
             energy = oracle.energy(layer, remap(latent, values, mask)).energy
             found.append(Configuration(ratio, size, energy.dynamic_fj))
     found.sort(key=lambda c: (c.estimate_fj, -c.ratio, c.size))
     return tuple(found[: config.max_configurations or None])
 
 
-def _shrunk(values: tuple[int, ...], size: int, usage: Int64, price: Float, epsilon: float) -> tuple[int, ...]:
+def shrunk(values: tuple[int, ...], size: int, usage: Int64, price: Float, epsilon: float) -> tuple[int, ...]:
     """Backward elimination on the histogram alone: what a set of `size` values will be like.
 
     The accuracy drop is stood for by the remapping error, in per cent of the weights' power.

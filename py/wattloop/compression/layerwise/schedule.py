@@ -2,119 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
-from wattloop.compression.config import CompressConfig
-from wattloop.compression.journal import (
-    ConfigurationTried,
-    Event,
-    Finished,
-    LayerDecided,
-    LayerStarted,
-    OnEvent,
-    Started,
-)
+from wattloop.compression.journal import ConfigurationTried, Finished, LayerDecided, LayerStarted, Started
 from wattloop.compression.layerwise.configurations import Configuration, ordered
 from wattloop.compression.layerwise.layer_search import LayerSearch, Reached
-from wattloop.compression.layerwise.outcome import Decision, Outcome, Progress, Resume, bounds_of, shares_of, sum_fj
+from wattloop.compression.layerwise.outcome import Decision, bounds_of, shares_of, sum_fj
+from wattloop.compression.method import Lab, Point
 from wattloop.compression.profiles import Profiles
-from wattloop.compression.subject import Quality, Subject, better
-from wattloop.power.oracle import LayerEnergy, Profiler
+from wattloop.compression.subject import Quality, better
+from wattloop.power.oracle import EnergyOracle, LayerEnergy
+
+
+class OutOfTimeError(Exception):
+    """The budget is spent within a layer, whose search is given up."""
+
+
+class LayerWise:
+    """The paper's method; implements `wattloop.compression.method.Method`.
+
+    Offers the network after every layer that was accepted.
+    """
+
+    def points(self, lab: Lab) -> Iterator[Point]:
+        """See `Method`; validation accuracy never falls below that of the start minus `delta`."""
+        yield from Schedule(lab).run()
 
 
 class Schedule:
-    """Takes the layers of `subject` in turn, the most energy first.
+    """Takes the layers in turn, the most energy first.
 
     Args:
-        subject: a trained int8 network without constraints.
-        profiler: builds energy oracles from traces.
-        config: settings.
-        on_event: told of every decision as it falls.
-        resume: keeps the progress after every layer; a run that finds some goes on from there.
-
-    Attributes:
-        journal: every event so far, those of a resumed run included.
+        lab: with a trained int8 network without constraints.
     """
 
-    def __init__(
-        self,
-        subject: Subject,
-        profiler: Profiler,
-        config: CompressConfig,
-        on_event: OnEvent,
-        resume: Resume | None = None,
-    ) -> None:
-        self.journal: list[Event] = []
-        self._subject = subject
-        self._config = config
-        self._report = on_event
-        self._resume = resume
-        self._profiles = Profiles(subject, profiler, config, self._on_event)
-        self._scope = [n for n, kind in subject.kinds.items() if config.scope == "all" or kind == "conv"]
+    def __init__(self, lab: Lab) -> None:
+        self._lab, self._subject, self._config, self._on_event = lab, lab.subject, lab.config, lab.on_event
+        self._profiles = Profiles(lab.subject, lab.tables, lab.config, lab.on_event)
         self._tunings = 0
 
-    def _on_event(self, event: Event) -> None:
-        self.journal.append(event)
-        self._report(event)
-
-    def run(self) -> Outcome:
-        """Compress; validation accuracy never ends below that of the start minus `delta`."""
+    def run(self) -> Iterator[Point]:
+        """Compress layer by layer."""
         baseline = self._subject.score()
-        self._profiles.refresh(self._scope)
-        before, curves_before = self._energies()
+        self._profiles.refresh(self._lab.scope)
+        before = self._energies()
         shares = shares_of(before)
-        self._start(baseline, shares)
-        decisions = self._take_all(baseline, shares)
-        self._profiles.refresh(self._scope)
-        after, curves_after = self._energies()
+        bound = baseline.accuracy - self._config.delta / 100.0
+        order = (tuple(shares), tuple(shares.values()))
+        self._on_event(Started(baseline.accuracy, baseline.loss, bound, self._config.seed, *order))
+        yield from self._take_all(bounds_of(baseline.accuracy, shares, self._config))
+        self._profiles.refresh(self._lab.scope)
         final = self._subject.score()
-        self._finish(baseline, final, before, after)
-        return Outcome(shares, decisions, before, after, curves_before, curves_after, baseline, final)
+        self._on_event(Finished(final.accuracy, final.loss, bound, sum_fj(before), sum_fj(self._energies())))
 
-    def _start(self, baseline: Quality, shares: Mapping[str, float]) -> None:
-        bound = baseline.accuracy - self._config.delta / 100.0
-        layers, values = tuple(shares), tuple(shares.values())
-        self._on_event(Started(baseline.accuracy, baseline.loss, bound, self._config.seed, layers, values))
+    def _take_all(self, bounds: Mapping[str, float]) -> Iterator[Point]:
+        asked: dict[str, tuple[float, int]] = {}
+        for index, layer in enumerate(list(bounds)[: self._config.max_layers or None]):
+            if self._lab.out_of_time():
+                return
+            start = self._subject.snapshot()
+            self._profiles.refresh([layer])
+            try:
+                decision = self._decided(index, layer, bounds[layer])
+            except OutOfTimeError:
+                self._subject.restore(start)
+                return
+            if decision.ratio is None or decision.size is None:
+                continue
+            self._profiles.age()
+            asked[layer] = (decision.ratio, decision.size)
+            setting = {"delta": self._config.delta, "layers": len(asked)}
+            yield Point(setting, self._subject.snapshot(), self._subject.score(), asked=dict(asked))
 
-    def _take_all(self, baseline: Quality, shares: Mapping[str, float]) -> list[Decision]:
-        order = list(shares)[: self._config.max_layers or None]
-        bounds = bounds_of(baseline.accuracy, shares, self._config)
-        decisions = self._resumed()
-        for index in range(len(decisions), len(order)):
-            decisions.append(self._take(index, order[index], bounds[order[index]]))
-            if self._resume is not None:
-                stale = self._profiles.stale
-                snapshot = self._subject.snapshot()
-                self._resume.save(Progress(tuple(decisions), tuple(self.journal), stale, snapshot))
-        return decisions
+    def _decided(self, index: int, layer: str, bound: float) -> Decision:
+        """The decision on a layer: what it does in the network is a step, kept whatever happens to the run."""
 
-    def _resumed(self) -> list[Decision]:
-        progress = self._resume.load() if self._resume is not None else None
-        if progress is None:
-            return []
-        self.journal[:] = progress.events
-        self._subject.restore(progress.snapshot)
-        self._profiles.resume(progress.stale)
-        return list(progress.decisions)
+        def work() -> dict[str, Any]:
+            return asdict(self._take(index, layer, bound))
 
-    def _energies(self) -> tuple[dict[str, LayerEnergy], dict[str, tuple[float, ...]]]:
-        energies = {layer: self._profiles.energy(layer) for layer in self._scope}
-        curves = {layer: self._profiles.oracle(layer).value_energy_fj(layer) for layer in self._scope}
-        return energies, {layer: tuple(float(v) for v in curve) for layer, curve in curves.items()}
+        return Decision(**self._lab.step(f"layerwise: layer {index}", work))
 
-    def _finish(
-        self, baseline: Quality, final: Quality, before: Mapping[str, LayerEnergy], after: Mapping[str, LayerEnergy]
-    ) -> None:
-        bound = baseline.accuracy - self._config.delta / 100.0
-        self._on_event(Finished(final.accuracy, final.loss, bound, sum_fj(before), sum_fj(after)))
+    def _energies(self) -> dict[str, LayerEnergy]:
+        return {layer: self._profiles.energy(layer) for layer in self._lab.scope}
 
     def _take(self, index: int, layer: str, bound: float) -> Decision:
         """Settle one layer: the most aggressive configuration that holds, or none."""
         # Seeds follow from the layer's turn, so that a resumed run draws the same ones.
         self._tunings = 1000 * (index + 1)
-        self._profiles.refresh([layer])
         oracle = self._profiles.oracle(layer)
-        start = self._subject.snapshot()
+        start, before = self._subject.snapshot(), self._subject.weight(layer)
+        traces = self._subject.trace(self._config.tile_images, [layer], "train")
         now = self._profiles.energy(layer).energy.dynamic_fj
         configurations = ordered(oracle, layer, self._subject.latent(layer), self._config)
         self._announce(layer, now, bound, configurations)
@@ -122,9 +101,10 @@ class Schedule:
         for configuration in configurations:
             reached = search.reach(configuration)
             if self._accept(layer, configuration, reached, bound, now):
-                return self._decide(layer, configuration, now)
+                exact = self._lab.tiles(traces).energy(layer, before)
+                return self._decide(layer, configuration, now, exact)
         self._subject.restore(start)
-        return self._decide(layer, None, now)
+        return self._decide(layer, None, now, None)
 
     def _announce(self, layer: str, energy_fj: float, bound: float, found: Sequence[Configuration]) -> None:
         pairs = tuple((c.ratio, c.size) for c in found)
@@ -133,6 +113,8 @@ class Schedule:
     def _tune(self, epochs: int) -> None:
         self._tunings += 1
         if epochs:
+            if self._lab.out_of_time():
+                raise OutOfTimeError
             self._subject.tune(epochs, self._config.seed * 1_000_000 + self._tunings)
 
     def _accept(
@@ -172,10 +154,23 @@ class Schedule:
         accuracy, loss = (quality.accuracy, quality.loss) if quality else (None, None)
         self._on_event(ConfigurationTried(layer, tried.ratio, tried.size, values, energy_fj, accuracy, loss, verdict))
 
-    def _decide(self, layer: str, chosen: Configuration | None, energy_before_fj: float) -> Decision:
+    def _decide(
+        self, layer: str, chosen: Configuration | None, energy_before_fj: float, exact: LayerEnergy | None
+    ) -> Decision:
+        """Tell what a layer got; `exact` is its energy before by real tiles, where it was changed."""
         energy_fj = self._profiles.energy(layer).energy.dynamic_fj
-        stale = self._profiles.age() if chosen else self._profiles.stale
-        ratio, size = (chosen.ratio, chosen.size) if chosen else (None, None)
         accuracy = self._subject.score().accuracy
-        self._on_event(LayerDecided(layer, ratio, size, accuracy, energy_before_fj, energy_fj, stale))
-        return Decision(layer, ratio, size)
+        if chosen is None or exact is None:
+            told = (accuracy, energy_before_fj, energy_fj, self._profiles.stale)
+            self._on_event(LayerDecided(layer, None, None, *told))
+            return Decision(layer, None, None)
+        after = self._by_tiles(layer)
+        tiles = (exact.energy.dynamic_fj, after.energy.dynamic_fj, exact.standard_error_fj, after.standard_error_fj)
+        told = (accuracy, energy_before_fj, energy_fj, self._profiles.age())
+        self._on_event(LayerDecided(layer, chosen.ratio, chosen.size, *told, *tiles))
+        return Decision(layer, chosen.ratio, chosen.size)
+
+    def _by_tiles(self, layer: str) -> LayerEnergy:
+        """Energy of a layer by real tiles of training images, as the network is now."""
+        oracle: EnergyOracle = self._lab.tiles(self._subject.trace(self._config.tile_images, [layer], "train"))
+        return oracle.energy(layer, self._subject.weight(layer))

@@ -1,0 +1,192 @@
+"""The rivals: what people would do without a layer-wise search.
+
+PowerPruning-style selection, stage by stage (its full text and code are not available to us): power selection by one
+table for all layers and a threshold on the power of a MAC, *documented*; how the threshold is found, here so that a
+given number of values stays, *inferred*; whether it is applied to each sign apart, *inferred*: offered both ways, since
+the cheapest values of an array multiplier are all positive and no network works with those; one set for all layers,
+*documented*; straight-through training with the set, *documented*. Timing, activations and supply are not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattloop.compression.baselines.tuned import Masks, Recipe, Rival, Values, cheapest, pooled_prices, profiled, told
+from wattloop.compression.layerwise.candidates import legal_values, rank_values
+from wattloop.compression.layerwise.configurations import shrunk
+from wattloop.compression.method import Lab, Setting
+from wattloop.compression.remap import Int64, histogram, remap
+from wattloop.compression.subject import Float
+from wattloop.errors import ConfigError
+
+POWERPRUNING, NAIVE, GLOBAL, PRUNE = "powerpruning", "naive", "global", "prune"
+SET, INT8, POWER_OF_TWO, FOUR_BIT = "set", "int8", "power-of-two", "four-bit"
+
+
+@dataclass(frozen=True)
+class Free:
+    """All values, pruned or not: implements `Recipe`."""
+
+    setting: Setting
+    ratio: float | None = None
+
+    def values(self, lab: Lab, masks: Masks) -> Values:
+        """See `Recipe`."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Values that no energy has a say in, as far as the cell holds them: implements `Recipe`."""
+
+    method: str
+    chosen: tuple[int, ...]
+    setting: Setting
+    ratio: float | None = None
+
+    def values(self, lab: Lab, masks: Masks) -> Values:
+        """See `Recipe`."""
+        legal = legal_values(profiled(lab, lab.tables).value_energy_fj(lab.scope[0]))
+        held = [value for value in self.chosen if legal is None or value in legal]
+        if len(held) < 2:
+            raise ConfigError(f"{self.method}: the cell holds none of its values but 0")
+        return told(lab, self.method, lab.scope, tuple(held), None)
+
+
+@dataclass(frozen=True)
+class Cheapest:
+    """The cheapest values by one table for all layers: implements `Recipe`.
+
+    Attributes:
+        method: who asks.
+        count: how many values, 0 included.
+        both_signs: half of them negative.
+    """
+
+    method: str
+    count: int
+    both_signs: bool
+    setting: Setting
+    ratio: float | None = None
+
+    def values(self, lab: Lab, masks: Masks) -> Values:
+        """See `Recipe`."""
+        prices = pooled_prices(lab)
+        if not self.both_signs:
+            return told(lab, self.method, lab.scope, cheapest(prices, self.count, self.method), prices)
+        positive, negative = prices.copy(), prices.copy()
+        positive[:128], negative[129:] = np.inf, np.inf
+        chosen = (
+            *cheapest(positive, (self.count - 1) // 2 + 1, self.method),
+            *cheapest(negative, self.count // 2 + 1, self.method),
+        )
+        return told(lab, self.method, lab.scope, chosen, prices)
+
+
+@dataclass(frozen=True)
+class OneForAll:
+    """The layer-wise choice of values made once, for all layers: implements `Recipe`."""
+
+    size: int
+    setting: Setting
+    ratio: float | None = None
+
+    def values(self, lab: Lab, masks: Masks) -> Values:
+        """See `Recipe`."""
+        prices = pooled_prices(lab)
+        usage = sum(_usage(lab, layer, masks, prices) for layer in lab.scope)
+        chosen = _searched(lab, np.asarray(usage), prices, self.size)
+        return told(lab, GLOBAL, lab.scope, chosen, prices)
+
+
+@dataclass(frozen=True)
+class Own:
+    """A set for each layer, chosen as the layer-wise method does before any training: implements `Recipe`."""
+
+    size: int
+    setting: Setting
+    ratio: float | None = None
+
+    def values(self, lab: Lab, masks: Masks) -> Values:
+        """See `Recipe`."""
+        oracle = profiled(lab, lab.tables)
+        found: dict[str, tuple[int, ...]] = {}
+        for layer in lab.scope:
+            prices = oracle.value_energy_fj(layer)
+            chosen = _searched(lab, _usage(lab, layer, masks, prices), prices, self.size)
+            found.update(told(lab, SET, (layer,), chosen, prices))
+        return found
+
+
+def _usage(lab: Lab, layer: str, masks: Masks, prices: Float) -> Int64:
+    """How often each value would be used without a set among the weights that are kept, shape (256,)."""
+    free = remap(lab.subject.latent(layer), legal_values(prices))
+    return histogram(free[masks[layer]] if layer in masks else free)
+
+
+def _searched(lab: Lab, usage: Int64, prices: Float, size: int) -> tuple[int, ...]:
+    config = lab.config
+    ranked = rank_values(usage, prices, config.energy_weight, max(config.k_init, size))
+    return shrunk(ranked, size, usage, prices, config.epsilon)
+
+
+def powerpruning() -> Rival:
+    """PowerPruning-style: power selection alone."""
+
+    def recipes(lab: Lab) -> Iterator[Recipe]:
+        for count in lab.config.baselines.power_values:
+            for both in (True, False):
+                setting = {"values": count, "threshold": "by sign" if both else "one"}
+                yield Cheapest(POWERPRUNING, count, both, setting)
+
+    return Rival(POWERPRUNING, recipes)
+
+
+def naive() -> Rival:
+    """The cheapest values (the paper's table 4)."""
+    return Rival(
+        NAIVE,
+        lambda lab: (Cheapest(NAIVE, k, False, {"values": k}) for k in lab.config.baselines.naive_values),
+    )
+
+
+def global_choice() -> Rival:
+    """One pruning ratio and one set for all layers (the paper's table 3)."""
+
+    def recipes(lab: Lab) -> Iterator[Recipe]:
+        chosen = lab.config.baselines
+        for ratio, size in zip(chosen.global_ratios, chosen.global_values, strict=True):
+            yield OneForAll(size, {"ratio": ratio, "values": size}, ratio)
+
+    return Rival(GLOBAL, recipes)
+
+
+def prune() -> Rival:
+    """Pruning only."""
+    return Rival(PRUNE, lambda lab: (Free({"ratio": ratio}, ratio) for ratio in lab.config.baselines.prune_ratios))
+
+
+def set_only() -> Rival:
+    """A set for each layer, nothing pruned."""
+    return Rival(SET, lambda lab: (Own(size, {"values": size}) for size in lab.config.baselines.set_values))
+
+
+def int8() -> Rival:
+    """Further training without any constraint."""
+    return Rival(INT8, lambda lab: iter([Free({})]))
+
+
+def power_of_two() -> Rival:
+    """0 and the powers of two of either sign."""
+    powers = [1 << bit for bit in range(7)]
+    values = (-128, *(-power for power in powers), 0, *powers)
+    return Rival(POWER_OF_TWO, lambda lab: iter([Fixed(POWER_OF_TWO, values, {"values": len(values)})]))
+
+
+def four_bit() -> Rival:
+    """Plain 4-bit weights, left-aligned in the byte: multiples of 16."""
+    values = tuple(range(-128, 128, 16))
+    return Rival(FOUR_BIT, lambda lab: iter([Fixed(FOUR_BIT, values, {"values": len(values)})]))

@@ -1,0 +1,149 @@
+"""What all rivals share: constrain the int8 network, train it, offer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, Protocol
+
+import numpy as np
+
+from wattloop.compression.journal import ValuesChosen
+from wattloop.compression.layerwise.candidates import legal_values
+from wattloop.compression.method import Lab, Point, Setting
+from wattloop.compression.pruning import magnitude_mask
+from wattloop.compression.remap import as_values
+from wattloop.compression.subject import Bool, Constraint, Float, Quality
+from wattloop.errors import ConfigError
+from wattloop.power.oracle import EnergyOracle, Profiler
+
+Values = Mapping[str, tuple[int, ...]]
+Masks = Mapping[str, Bool]
+
+
+class Recipe(Protocol):
+    """One network of a rival."""
+
+    @property
+    def setting(self) -> Setting:
+        """What tells it from the rival's others."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Pruning ratio of every layer; None prunes nothing."""
+
+    def values(self, lab: Lab, masks: Masks) -> Values:
+        """Allowed set by layer, asked for after pruning and its fine-tuning; none for a layer that keeps all values.
+
+        Args:
+            lab: with the pruned network.
+            masks: by layer; none where nothing was pruned.
+        """
+
+
+class Rival:
+    """A method that makes each of its networks by one recipe; implements `wattloop.compression.method.Method`.
+
+    Every network starts from the same int8 state and is trained for `compress.baselines.epochs` epochs in all.
+
+    Args:
+        name: of the method.
+        recipes: its networks.
+    """
+
+    def __init__(self, name: str, recipes: Callable[[Lab], Iterator[Recipe]]) -> None:
+        self.name = name
+        self._recipes = recipes
+
+    def points(self, lab: Lab) -> Iterator[Point]:
+        """See `Method`."""
+        start = lab.subject.snapshot()
+        for number, recipe in enumerate(self._recipes(lab)):
+            if lab.out_of_time():
+                return
+            lab.subject.restore(start)
+            made = Maker(lab, recipe, lab.config.seed * 1_000_000 + 1000 * number)
+            found = lab.step(f"{self.name}: {dict(recipe.setting)}", made.work)
+            asked = {layer: (ratio, size) for layer, (ratio, size) in found["asked"].items()}
+            yield Point(recipe.setting, lab.subject.snapshot(), Quality(**found["quality"]), asked=asked)
+
+
+class Maker:
+    """Makes one network.
+
+    Args:
+        lab: with the int8 network.
+        recipe: what it becomes.
+        seed: of its training.
+    """
+
+    def __init__(self, lab: Lab, recipe: Recipe, seed: int) -> None:
+        self._lab, self._recipe, self._seed = lab, recipe, seed
+
+    def work(self) -> dict[str, Any]:
+        """Prune, choose values, train; see `Lab.step`."""
+        epochs = self._lab.config.baselines.epochs
+        masks = self._pruned()
+        if masks:
+            self._tune(epochs // 2, 1)
+            epochs -= epochs // 2
+        values = self._recipe.values(self._lab, masks)
+        for layer in self._lab.scope:
+            self._lab.subject.constrain(layer, Constraint(values.get(layer), masks.get(layer)))
+        self._tune(epochs, 2)
+        ratio = self._recipe.ratio or 0.0
+        asked = {layer: (ratio, len(values.get(layer, range(256)))) for layer in self._lab.scope}
+        return {"quality": asdict(self._lab.subject.score()), "asked": asked}
+
+    def _pruned(self) -> Masks:
+        ratio, subject = self._recipe.ratio, self._lab.subject
+        if ratio is None:
+            return {}
+        masks = {layer: magnitude_mask(subject.latent(layer), ratio) for layer in self._lab.scope}
+        for layer, mask in masks.items():
+            subject.constrain(layer, Constraint(None, mask))
+        return masks
+
+    def _tune(self, epochs: int, turn: int) -> None:
+        if epochs:
+            self._lab.subject.tune(epochs, self._seed + turn)
+
+
+def profiled(lab: Lab, profiler: Profiler) -> EnergyOracle:
+    """An oracle of the layers in scope as they are, from training images."""
+    return profiler(lab.subject.trace(lab.config.profile_images, lab.scope, "train"))
+
+
+def pooled_prices(lab: Lab) -> Float:
+    """One E(w) for all layers, fJ of a MAC cycle, shape (256,): from pooled statistics, or the mean of the layers'."""
+    oracle = profiled(lab, lab.pooled or lab.tables)
+    return np.asarray(np.mean([oracle.value_energy_fj(layer) for layer in lab.scope], axis=0))
+
+
+def told(lab: Lab, method: str, layers: tuple[str, ...], values: tuple[int, ...], prices: Float | None) -> Values:
+    """The same set for several layers, noted in the journal.
+
+    Args:
+        lab: gets the note.
+        method: who chose.
+        layers: whose set it is.
+        values: the set.
+        prices: E(w) that it was chosen by, if it was.
+    """
+    chosen = as_values(values)
+    most = None if prices is None else float(max(prices[value + 128] for value in chosen))
+    lab.on_event(ValuesChosen(method, layers, chosen, most))
+    return dict.fromkeys(layers, chosen)
+
+
+def cheapest(prices: Float, count: int, method: str) -> tuple[int, ...]:
+    """The values of least energy, 0 among them; of equal ones the smaller magnitude, then the positive one.
+
+    Raises:
+        ConfigError: the cell cannot hold so many.
+    """
+    legal = legal_values(prices) or list(range(-128, 128))
+    if count > len(legal):
+        raise ConfigError(f"{method}: {count} values are asked for and the cell holds {len(legal)}")
+    others = sorted((value for value in legal if value), key=lambda v: (prices[v + 128], abs(v), v < 0))
+    return as_values([0, *others[: count - 1]])

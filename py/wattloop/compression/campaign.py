@@ -1,0 +1,211 @@
+"""A campaign: methods in turn, each from the same int8 network, every dear step remembered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wattloop.compression import journal
+from wattloop.compression.budget import Budget
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.journal import CampaignStarted, Event, MethodStarted, PointFound, TimeSpent
+from wattloop.compression.method import Aiming, Lab, Method, Point
+from wattloop.compression.remember import RememberedProfiler, RememberedSubject
+from wattloop.compression.rows import setting_text
+from wattloop.compression.stream import Journal
+from wattloop.compression.subject import Int8, Quality
+from wattloop.errors import ConfigError, ModelError, StorageError
+from wattloop.power.oracle import IDENTITY, EnergyOracle, HardwareMapping, Profiler
+from wattloop.store import content_key
+
+
+@dataclass(frozen=True, eq=False)
+class Profilers:
+    """What prices layers.
+
+    Attributes:
+        tables: builds oracles that answer from tables.
+        tiles: builds oracles that simulate real tiles.
+        pooled: builds oracles with one table for all layers; None where `tables` serves for that, too.
+        facts: all that stands behind them, in words or as a hash.
+    """
+
+    tables: Profiler
+    tiles: Profiler
+    pooled: Profiler | None = None
+    facts: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Offer:
+    """A network that a method offered.
+
+    Attributes:
+        method: which.
+        setting: what tells it from the method's other points, in words.
+        state: name of its state in the campaign's memory.
+        validation: its quality on all validation images.
+        energy_fj: of the layers in scope, by real tiles of training images, fJ per image.
+        mappings: how its layers are laid onto the array, where not as they are.
+        asked: pruning ratio and set size K that layers were given, where the method has such.
+    """
+
+    method: str
+    setting: str
+    state: str
+    validation: Quality
+    energy_fj: float
+    mappings: Mapping[str, HardwareMapping] = field(default_factory=dict)
+    asked: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a campaign ends with.
+
+    Attributes:
+        int8: the network that it started from.
+        offers: all that the methods offered, in order.
+        events: the journal.
+        out_of_time: whether it ended because its hours were spent.
+    """
+
+    int8: Offer
+    offers: tuple[Offer, ...]
+    events: tuple[Event, ...]
+    out_of_time: bool
+
+
+class Campaign:
+    """Runs methods on a subject.
+
+    Args:
+        subject: the int8 network without constraints.
+        profilers: what prices its layers.
+        config: settings.
+        told: the journal.
+        budget: how long it may take.
+    """
+
+    def __init__(
+        self, subject: RememberedSubject, profilers: Profilers, config: CompressConfig, told: Journal, budget: Budget
+    ) -> None:
+        self._subject, self._config, self._journal, self._budget = subject, config, told, budget
+        self._memory = subject.memory
+        tiles = RememberedProfiler(profilers.tiles, lambda: subject.memory, profilers.facts)
+        self._lab = Lab(
+            subject,
+            profilers.tables,
+            tiles,
+            config,
+            told,
+            lambda: budget.out_of_time(len(told.events)),
+            self._step,
+            profilers.pooled,
+        )
+
+    def run(self, methods: Mapping[str, Method]) -> Found:
+        """Let each method have its turn.
+
+        Raises:
+            ModelError: no layer is in scope.
+            ConfigError: a method is asked for more than weights of 0 alone would save.
+        """
+        if not self._lab.scope:
+            scope = self._config.scope
+            raise ModelError(f"nothing to compress: the network has no layer of compress.scope = {scope!r}")
+        int8 = Offer("", "", self._subject.save(self._memory), self._subject.score(), self._energy_fj({}))
+        self._start(methods, int8)
+        offers: list[Offer] = []
+        for name, method in methods.items():
+            if self._lab.out_of_time():
+                break
+            self._recall(int8.state)
+            self._journal(MethodStarted(name))
+            offers += [self._taken(name, point) for point in method.points(self._lab)]
+        spent = self._lab.out_of_time()
+        if spent:
+            self._journal(TimeSpent(name))
+        self._budget.save()
+        return Found(int8, tuple(offers), tuple(self._journal.events), spent)
+
+    def _start(self, methods: Mapping[str, Method], int8: Offer) -> None:
+        layers = self._lab.scope
+        oracle = self._lab.tables(self._subject.trace(self._config.profile_images, layers, "train"))
+        limit = most_that_can_be_saved(oracle, {layer: self._subject.weight(layer) for layer in layers})
+        for method in methods.values():
+            if isinstance(method, Aiming):
+                require_reachable(method.targets(self._config), limit)
+        quality, seed = int8.validation, self._config.seed
+        self._journal(CampaignStarted(tuple(methods), quality.accuracy, quality.loss, int8.energy_fj, limit, seed))
+
+    def _taken(self, method: str, point: Point) -> Offer:
+        before = self._subject.snapshot()
+        self._subject.restore(point.state)
+        state, energy = self._subject.save(self._memory), self._energy_fj(point.mappings)
+        self._subject.restore(before)
+        setting, quality = setting_text(point.setting), point.validation
+        self._journal(PointFound(method, setting, quality.accuracy, quality.loss, energy))
+        return Offer(method, setting, state, quality, energy, point.mappings, point.asked)
+
+    def _energy_fj(self, mappings: Mapping[str, HardwareMapping]) -> float:
+        """Energy of the layers in scope by real tiles of training images, fJ per image."""
+        layers = self._lab.scope
+        oracle = self._lab.tiles(self._subject.trace(self._config.tile_images, layers, "train"))
+        found = (oracle.energy(name, self._subject.weight(name), mappings.get(name, IDENTITY)) for name in layers)
+        return math.fsum(layer.energy.dynamic_fj for layer in found)
+
+    def _recall(self, state: str) -> None:
+        if not self._subject.load(state, self._memory):
+            raise StorageError(f"{self._memory.folder} lost an intermediate network: start the command again")
+
+    def _step(self, name: str, work: Callable[[], Any]) -> Any:
+        """See `Lab.step`; what is found out within it is dropped when it is done."""
+        memory = self._subject.memory
+        key = content_key("step", name, self._subject.digest)
+        found = memory.recall(key)
+        if found is not None and self._subject.load(found["state"], memory):
+            for event in journal.from_lines(found["events"]):
+                self._journal(event)
+            return found["value"]
+        inner, first = memory.within(key), len(self._journal.events)
+        with self._subject.using(inner):
+            value = work()
+        state = self._subject.save(memory)
+        memory.keep(key, {"value": value, "state": state, "events": journal.to_lines(self._journal.events[first:])})
+        inner.forget()
+        return value
+
+
+def most_that_can_be_saved(oracle: EnergyOracle, weights: Mapping[str, Int8]) -> float:
+    """Share of the layers' energy that weights of 0 alone would save.
+
+    Args:
+        oracle: knows the layers.
+        weights: by layer.
+    """
+    whole = math.fsum(oracle.energy(layer, found).energy.dynamic_fj for layer, found in weights.items())
+    zeros = math.fsum(oracle.energy(layer, np.zeros_like(found)).energy.dynamic_fj for layer, found in weights.items())
+    return 1.0 - zeros / whole if whole else 0.0
+
+
+def require_reachable(targets: Sequence[float], limit: float) -> None:
+    """Refuse targets that no weights reach.
+
+    Args:
+        targets: shares of the energy to be saved.
+        limit: what weights of 0 alone save.
+
+    Raises:
+        ConfigError: one of them is beyond it.
+    """
+    beyond = [target for target in targets if target >= limit]
+    if beyond:
+        raise ConfigError(
+            f"a saving of {max(beyond):.1%} cannot be reached: weights of 0 alone would save {limit:.1%} of the"
+            " energy of these layers; ask for less"
+        )

@@ -1,0 +1,37 @@
+"""All methods by name; imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from wattloop.compression.baselines import rivals
+from wattloop.compression.layerwise.schedule import LayerWise
+from wattloop.compression.method import Method
+from wattloop.errors import ConfigError
+
+LAYERWISE = "layerwise"
+
+METHODS: Mapping[str, Callable[[], Method]] = {
+    LAYERWISE: LayerWise,
+    rivals.POWERPRUNING: rivals.powerpruning,
+    rivals.NAIVE: rivals.naive,
+    rivals.GLOBAL: rivals.global_choice,
+    rivals.PRUNE: rivals.prune,
+    rivals.SET: rivals.set_only,
+    rivals.INT8: rivals.int8,
+    rivals.POWER_OF_TWO: rivals.power_of_two,
+    rivals.FOUR_BIT: rivals.four_bit,
+}
+
+
+def chosen(names: Iterable[str]) -> dict[str, Method]:
+    """The methods of these names, in their order.
+
+    Raises:
+        ConfigError: a name is unknown, or there is none.
+    """
+    wanted = list(dict.fromkeys(names))
+    unknown = [name for name in wanted if name not in METHODS]
+    if unknown or not wanted:
+        raise ConfigError(f"unknown method {', '.join(unknown) or 'list'}; known: {', '.join(METHODS)}")
+    return {name: METHODS[name]() for name in wanted}
