@@ -164,6 +164,9 @@ class Greedy:
     def targets(self, config: CompressConfig) -> tuple[float, ...]:
         return (0.5, 0.97)
 
+    def parts(self, lab: Lab) -> int:
+        return 1
+
     def points(self, lab: Lab) -> Iterator[Point]:
         raise AssertionError("it was let in")
 
@@ -232,7 +235,7 @@ def test_out_of_time_a_campaign_ends_with_what_it_has_and_goes_on_when_given_mor
 
 def test_a_journal_can_be_followed_and_is_cut_where_a_line_is_torn(tmp_path: Path) -> None:
     journal = Journal(tmp_path, lambda event: None)
-    events = [MethodStarted("a"), PointFound("a", "x=1", 0.9, 0.2, 5.0), MethodStarted("b")]
+    events = [MethodStarted("a", 2), PointFound("a", "x=1", 0.9, 0.2, 5.0), MethodStarted("b", 1)]
     for event in events[:2]:
         journal(event)
     assert from_lines(journal.path.read_text()) == tuple(events[:2])

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wattloop.compression.journal import (
+    CampaignStarted,
     ConfigurationTried,
     Event,
     Finished,
     LayerDecided,
     LayerStarted,
+    MethodStarted,
+    PointFound,
     Pruned,
     RemovalTried,
     Started,
+    TimeSpent,
+    ValuesChosen,
 )
 from wattloop.flow.events import Watch
 from wattloop.flow.progress import Silent
@@ -24,12 +31,18 @@ class Notebook(Silent):
         self.lines.append(text)
 
 
-def told(*events: Event) -> tuple[list[str], list[tuple[float, float, str]]]:
-    notebook, steps = Notebook(), []
-    watch = Watch(notebook, lambda done, total, note="": steps.append((done, total, note)))
-    for event in events:
+def told(*events: Event, times: Sequence[float] = ()) -> tuple[list[str], list[tuple[float, float, str]]]:
+    """Lines and steps of events, the clock at `times` when each falls."""
+    notebook, steps, clock = Notebook(), [], [0.0]
+    watch = Watch(notebook, lambda done, total, note="": steps.append((done, total, note)), lambda: clock[0])
+    for event, now in zip(events, times or [0.0] * len(events), strict=True):
+        clock[0] = now
         watch(event)
     return notebook.lines, steps
+
+
+def campaign(*methods: str) -> CampaignStarted:
+    return CampaignStarted(methods, 0.95, 0.2, 1e6, 0.66, 7)
 
 
 def test_decisions_are_lines_that_stay() -> None:
@@ -37,7 +50,7 @@ def test_decisions_are_lines_that_stay() -> None:
         STARTED,
         ConfigurationTried("b", 0.7, 16, (), 1e6, None, None, "no such set holds the bound"),
         ConfigurationTried("b", 0.5, 24, (0, 1), 1e6, 0.945, 0.2, "accepted"),
-        LayerDecided("b", 0.5, 24, 0.945, 4e6, 1e6, ()),
+        LayerDecided("b", 0.5, 24, 0.945, 4e6, 1e6, (), 5e6, 1e6, 0.0, 0.0),
         LayerDecided("a", None, None, 0.945, 1e6, 1e6, ()),
         Finished(0.945, 0.2, 0.94, 5e6, 2e6),
     )
@@ -45,7 +58,7 @@ def test_decisions_are_lines_that_stay() -> None:
         "int8 validation accuracy 95.00%, not to fall below 94.00%; energy: b 70.0%, a 30.0%",
         "b: 70% pruned, 16 values: no such set holds the bound",
         "b: 50% pruned, 24 values: validation 94.50%, accepted",
-        "b: settled, saves 75.0% by table; validation 94.50%",
+        "b: settled, saves 75.0% by table, 80.0% by tiles; validation 94.50%",
         "a: left as it was",
         "all layers settled: validation 94.50%, 60.0% saved by table",
     ]
@@ -53,6 +66,8 @@ def test_decisions_are_lines_that_stay() -> None:
 
 def test_the_bar_counts_layers_and_says_what_is_tried() -> None:
     _, steps = told(
+        campaign("layerwise"),
+        MethodStarted("layerwise", 2),
         STARTED,
         LayerStarted("b", 4e6, 0.94, ((0.7, 16), (0.5, 24)), (9e5, 1e6)),
         Pruned("b", 0.5, 0.5, 0.9, 0.945, True),
@@ -60,17 +75,40 @@ def test_the_bar_counts_layers_and_says_what_is_tried() -> None:
         ConfigurationTried("b", 0.7, 16, (), 1e6, None, None, "no such set holds the bound"),
         LayerDecided("b", 0.5, 24, 0.945, 4e6, 1e6, ()),
     )
-    assert [done for done, _, _ in steps] == [0, 0, 0, 0, 0.5, 1]
-    assert {total for _, total, _ in steps} == {2}
-    assert [note for _, _, note in steps[2:4]] == [
+    assert [done for done, _, _ in steps] == [0, 0, 0, 0, 0, 0, 0.25, 0.5]
+    assert {total for _, total, _ in steps} == {1}
+    assert [note for _, _, note in steps[4:6]] == [
         "b: pruned 50%, validation 94.50%",
         "b: 23 values, validation 94.40%",
     ]
 
 
-def test_a_resumed_run_says_so_and_counts_on() -> None:
-    lines, steps = told(STARTED, LayerStarted("a", 1e6, 0.94, ((0.5, 24),), (1e6,)))
-    assert lines[-1] == "going on where an interrupted run stood: 1 layers were settled"
-    assert steps[-1][:2] == (1, 2)
-    lines, _ = told(STARTED, Finished(0.945, 0.2, 0.94, 5e6, 2e6))
-    assert lines[-2] == "going on where an interrupted run stood: all layers were settled"
+def test_methods_follow_each_other_on_the_bar() -> None:
+    lines, steps = told(
+        campaign("global", "four-bit"),
+        MethodStarted("global", 2),
+        ValuesChosen("global", ("a", "b"), (-16, 0, 16), 40.0),
+        PointFound("global", "ratio=0.5 values=3", 0.94, 0.2, 5e5),
+        PointFound("global", "ratio=0.7 values=3", 0.93, 0.2, 4e5),
+        MethodStarted("four-bit", 1),
+        TimeSpent("four-bit"),
+    )
+    assert [(done, total) for done, total, _ in steps] == [(0, 2), (0, 2), (0, 2), (0.5, 2), (1, 2), (1, 2), (1, 2)]
+    assert lines == [
+        "weights of 0 alone would save 66.0% of the energy; methods: global, four-bit",
+        "global: 3 values for 2 layers: -16 0 16",
+        "global ratio=0.5 values=3: validation 94.00%",
+        "global ratio=0.7 values=3: validation 93.00%",
+        "the hours are spent: this is the best so far",
+    ]
+
+
+def test_the_time_left_follows_from_parts_that_took_time() -> None:
+    points = [PointFound("set", f"values={k}", 0.94, 0.2, 5e5) for k in range(5)]
+    events = (campaign("set"), MethodStarted("set", 5), *points)
+    _, steps = told(*events, times=[0, 0, 0.01, 600, 1800, 2400, 2400.5])
+    # The first was found out before; the others took 10, 20 and 10 minutes.
+    notes = [note for _, _, note in steps[2:]]
+    assert notes == ["", "about 30 min left", "about 30 min left", "about 13 min left", ""]
+    _, steps = told(campaign("set"), MethodStarted("set", 9), points[0], times=[0, 0, 1200])
+    assert steps[-1][2] == "about 2 h 40 min left"

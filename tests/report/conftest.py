@@ -12,7 +12,8 @@ import pytest
 
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import ConfigurationTried, Finished, LayerDecided, LayerStarted, Started
-from wattloop.compression.result import CompressionResult, LayerResult
+from wattloop.compression.result import CompressionResult, LayerResult, PointResult
+from wattloop.compression.rows import Row
 from wattloop.compression.subject import Quality
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
 
@@ -50,6 +51,33 @@ def layer(name: str, values: tuple[int, ...] | None, left: float, share: float) 
     )
 
 
+def row(method: str, setting: str, validation: float, accuracy: float, saved: float, error: float) -> Row:
+    energies = {"datapath": 2e8, "total": 3e8, "functional": 1.4e8, "array": 4e8}
+    return Row(
+        network="lenet5",
+        dataset="digits",
+        method=method,
+        setting=setting,
+        mac="array",
+        seed=7,
+        accuracy_int8=0.9034,
+        accuracy=accuracy,
+        validation_int8=0.912,
+        validation=validation,
+        **{f"{name}_saving": saved * fj / 4e8 for name, fj in energies.items()},
+        datapath_saving_error=error,
+        **{f"{name}_int8_fj": fj for name, fj in energies.items()},
+        **{f"{name}_fj": fj * (1 - saved * fj / 4e8) for name, fj in energies.items()},
+        datapath_saving_over_array=None,
+        max_values_per_layer=16,
+        bits_per_weight=4.0,
+        sparsity=0.5,
+        images=16,
+        tiles="all",
+        mapped=False,
+    )
+
+
 @pytest.fixture(scope="session")
 def result() -> CompressionResult:
     whole = 6.0e6 * 3.0
@@ -62,12 +90,39 @@ def result() -> CompressionResult:
         test_after=Quality(0.8973, 0.35, 10_000),
         bound=0.902,
         versions={"python": "3.11", "wattloop": "0.1.0"},
+        points=(
+            PointResult(
+                "four-bit", "values=16", Quality(0.893, 0.4, 5000), Quality(0.891, 0.4, 10_000), 0.8 * whole, {}
+            ),
+            PointResult(
+                "layerwise", "layers=1", Quality(0.905, 0.33, 5000), Quality(0.8973, 0.35, 10_000), 0.6 * whole, {}
+            ),
+        ),
+        best=1,
+        front=(1,),
+        out_of_time=False,
+        rows=(
+            row("four-bit", "values=16", 0.893, 0.891, 0.2, 0.0),
+            row("layerwise", "layers=1", 0.905, 0.8973, 0.4, 0.01),
+        ),
         journal=(
             Started(0.912, 0.30, 0.902, 7, ("conv2", "conv1"), (0.75, 0.25)),
             LayerStarted("conv2", 0.75 * whole, 0.902, ((0.7, 8), (0.5, 8)), (5e6, 6e6)),
             ConfigurationTried("conv2", 0.7, 8, (-40, 0, 4), 0.3 * whole, 0.884, 0.4, "accuracy below the bound"),
             ConfigurationTried("conv2", 0.5, 8, (0, 4), 0.375 * whole, 0.905, 0.33, "accepted"),
-            LayerDecided("conv2", 0.5, 8, 0.905, 0.75 * whole, 0.375 * whole, ("conv2", "conv1")),
+            LayerDecided(
+                "conv2",
+                0.5,
+                8,
+                0.905,
+                0.75 * whole,
+                0.375 * whole,
+                ("conv2", "conv1"),
+                0.9 * whole,
+                0.4 * whole,
+                0.0,
+                0.0,
+            ),
             LayerStarted("conv1", 0.25 * whole, 0.902, ((0.7, 8),), (5e6,)),
             ConfigurationTried("conv1", 0.7, 8, (), 5e6, None, None, "no such set holds the bound"),
             LayerDecided("conv1", None, None, 0.905, 0.25 * whole, 0.25 * whole, ("conv2", "conv1")),

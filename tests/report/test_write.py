@@ -1,5 +1,6 @@
 """The report as a whole."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -17,6 +18,7 @@ from .conftest import make_run, without_tiles, write_table
 PLOTS = {
     "energy_by_layer",
     "accuracy_against_energy",
+    "networks",
     "kept_sets",
     "weight_histograms",
     "energy_by_value_of_layers",
@@ -76,6 +78,23 @@ def test_totals_are_the_sums_over_the_layers_for_each_source(text: str, result: 
     assert table["saved, clock and leakage included"] == "35.49 %"
 
 
+def test_every_network_stands_with_all_its_accountings(text: str) -> None:
+    plain, best = rows(text, "## Networks")
+    assert (plain[""], best[""]) == ("", "best")
+    assert (best["method"], best["setting"], best["drop, points"]) == ("layerwise", "layers=1", "0.61")
+    assert best["datapath saved"] == "20.00 ± 1.00 %"
+    assert [best[f"{name} saved"] for name in ("total", "functional", "array")] == ["30.00 %", "14.00 %", "40.00 %"]
+    assert plain["datapath saved"] == "10.00 %"
+    assert "all their tiles" in text
+
+
+def test_a_network_of_another_method_has_no_plot_by_layer(result: CompressionResult, tmp_path: Path) -> None:
+    dataclasses.replace(result, best=0, out_of_time=True).save(tmp_path / "compression")
+    text = write_report(tmp_path).read_text()
+    assert "accuracy_against_energy.png" not in text
+    assert "The hours were spent" in text
+
+
 def test_table_and_tiles_stand_side_by_side_with_their_difference(text: str) -> None:
     found = rows(text, "### Table against simulated tiles")
     assert [(r["layer"], r["network"]) for r in found] == [
@@ -131,7 +150,7 @@ def test_tables_alone_make_a_report(tmp_path: Path) -> None:
     assert "## Accuracy" not in text
 
 
-@pytest.mark.parametrize("name", ["result.json", "layers.parquet", "values.parquet", "journal.jsonl"])
+@pytest.mark.parametrize("name", ["result.json", "layers.parquet", "values.parquet", "journal.jsonl", "rows.json"])
 def test_a_missing_or_damaged_file_is_named_and_nothing_is_written(run_folder: Path, name: str) -> None:
     path = run_folder / "compression" / name
     path.write_bytes(path.read_bytes()[:-40])

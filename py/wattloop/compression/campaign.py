@@ -125,7 +125,7 @@ class Campaign:
             if self._lab.out_of_time():
                 break
             self._recall(int8.state)
-            self._journal(MethodStarted(name))
+            self._journal(MethodStarted(name, method.parts(self._lab)))
             offers += [self._taken(name, point) for point in method.points(self._lab)]
         spent = self._lab.out_of_time()
         if spent:

@@ -36,9 +36,10 @@ class CampaignStarted:
 
 @dataclass(frozen=True)
 class MethodStarted:
-    """A method begins with the int8 network."""
+    """A method begins with the int8 network; `parts` is how many steps it will take, points or layers."""
 
     method: str
+    parts: int
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,9 @@ class Point:
 class Method(Protocol):
     """A way to compress a network."""
 
+    def parts(self, lab: Lab) -> int:
+        """How many long steps it will take at most, points or layers: for those who wait."""
+
     def points(self, lab: Lab) -> Iterator[Point]:
         """Compressed networks, each as soon as it is made; every decision rests on validation images.
 

@@ -109,6 +109,8 @@ def _compress(
     from wattloop.compression.run import compress
 
     if folder is not None:
+        if (folder / JOURNAL).exists():
+            progress.tell("going on where an interrupted run stood")
         progress.tell(f"decisions as they fall: {folder / JOURNAL}")
     with progress.step("compressing") as step:
         return compress(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from wattloop.arith.statistics import LayerStatistics
+from wattloop.compression.rows import Row, from_json
 from wattloop.errors import StorageError
 from wattloop.power.exploration import Exploration
 from wattloop.power.verdict import LayerVerdict, load_verdict
@@ -31,12 +32,14 @@ class Compression:
         energies: `layers.parquet`: one row a layer, source ("table", "tiles") and stage ("int8", "compressed").
         values: `values.parquet`: one row a layer and weight value.
         journal: the events, each with its kind under "event".
+        rows: one row a network that was offered; none where no energies were measured.
     """
 
     summary: Mapping[str, Any]
     energies: pl.DataFrame
     values: pl.DataFrame
     journal: tuple[Mapping[str, Any], ...]
+    rows: tuple[Row, ...] = ()
 
     @property
     def layers(self) -> list[str]:
@@ -126,7 +129,8 @@ def read_run(folder: Path) -> StoredRun:
 def _compression(folder: Path) -> Compression:
     energies, values = _frame(folder / "layers.parquet"), _frame(folder / "values.parquet")
     summary = _read(folder / "result.json", _json_mapping)
-    return Compression(summary, energies, values, _read(folder / "journal.jsonl", _json_lines))
+    rows = _read(folder / "rows.json", lambda path: from_json(path.read_text()))
+    return Compression(summary, energies, values, _read(folder / "journal.jsonl", _json_lines), rows)
 
 
 def _transitions(folder: Path) -> Transitions:
@@ -167,5 +171,5 @@ def _read(path: Path, reader: Callable[[Path], T], absent: T | None = None) -> T
         return reader(path)
     except FileNotFoundError as error:
         raise StorageError(f"{path} is missing: run the command that makes this run folder again") from error
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+    except (OSError, ValueError, StorageError, pl.exceptions.PolarsError) as error:
         raise StorageError(f"{path} is damaged: run the command that makes this run folder again") from error

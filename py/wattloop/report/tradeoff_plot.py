@@ -44,6 +44,12 @@ def accuracy_against_energy(compression: Compression) -> Figure:
     return figure
 
 
+def describes(compression: Compression) -> bool:
+    """Whether the result is one that was reached layer by layer."""
+    best, points = compression.summary["best"], compression.summary["points"]
+    return best is not None and points[best]["method"] == "layerwise"
+
+
 def _started(compression: Compression) -> Mapping[str, Any]:
     return next(event for event in compression.journal if event["event"] == "Started")
 

@@ -12,6 +12,7 @@ from wattloop.report import (
     energy_plots,
     estimates,
     exploration,
+    networks,
     statistics,
     tables,
     tradeoff_plot,
@@ -105,13 +106,17 @@ def _compression(compression: Compression, plots: Path) -> Iterator[str]:
         "the test set was looked at once, at the end. ± is one standard error of so many images. The compressed "
         "network was fine-tuned beyond the training of the int8 one."
     )
+    if compression.summary["out_of_time"]:
+        yield "The hours were spent before the methods were done: this is the best so far."
+    yield from _networks(compression, plots)
     yield "## Energy"
     yield tables.markdown(tables.totals(compression))
     yield _conventions(compression)
     picture = energy_plots.energy_by_layer(compression)
     yield _picture(picture, plots, "energy_by_layer", "Energy by layer before and after, by origin")
-    picture = tradeoff_plot.accuracy_against_energy(compression)
-    yield _picture(picture, plots, "accuracy_against_energy", "Accuracy against energy")
+    if tradeoff_plot.describes(compression):
+        picture = tradeoff_plot.accuracy_against_energy(compression)
+        yield _picture(picture, plots, "accuracy_against_energy", "Accuracy against energy")
     yield "## Layers"
     yield tables.markdown(tables.by_layer(compression))
     yield "### Energy by origin"
@@ -123,6 +128,18 @@ def _compression(compression: Compression, plots: Path) -> Iterator[str]:
         picture = energy_plots.energy_by_value(curves, _accounting(compression))
         yield "## Energy by weight value, as the loop saw it"
         yield _picture(picture, plots, "energy_by_value_of_layers", "E(w) of each layer of the int8 network")
+
+
+def _networks(compression: Compression, plots: Path) -> Iterator[str]:
+    if not compression.rows:
+        return
+    yield "## Networks"
+    yield tables.markdown(networks.table(compression))
+    yield networks.conventions(compression)
+    picture = networks.accuracy_against_energy(compression)
+    yield _picture(picture, plots, "networks", "Test accuracy against the energy left, every network")
+    yield tables.markdown(networks.energies(compression))
+    yield "The sections below are of the network marked `best`, or of the int8 one where there is none."
 
 
 def _transitions(found: Transitions, plots: Path) -> Iterator[str]:

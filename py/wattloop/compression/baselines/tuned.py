@@ -55,6 +55,10 @@ class Rival:
         self.name = name
         self._recipes = recipes
 
+    def parts(self, lab: Lab) -> int:
+        """Its networks."""
+        return sum(1 for _ in self._recipes(lab))
+
     def points(self, lab: Lab) -> Iterator[Point]:
         """See `Method`."""
         start = lab.subject.snapshot()

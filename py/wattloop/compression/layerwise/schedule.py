@@ -26,6 +26,10 @@ class LayerWise:
     Offers the network after every layer that was accepted.
     """
 
+    def parts(self, lab: Lab) -> int:
+        """Layers that get their turn."""
+        return min(len(lab.scope), lab.config.max_layers or len(lab.scope))
+
     def points(self, lab: Lab) -> Iterator[Point]:
         """See `Method`; validation accuracy never falls below that of the start minus `delta`."""
         yield from Schedule(lab).run()
