@@ -11,7 +11,7 @@ import pytest
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.representable import fitted, nearest
-from wattloop.compression.bit_exact import cheaper_signs, with_signs
+from wattloop.compression.mapping.filters import cheaper_signs, with_signs
 from wattloop.compression.one_shot import one_shot
 from wattloop.errors import ConfigError, LibertyError, ModelError, SpecError
 from wattloop.flow.exploration import EXPLORATION, _cells, explore_flow

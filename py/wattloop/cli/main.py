@@ -18,6 +18,7 @@ from wattloop.cli import (
     doctor,
     estimate,
     explore,
+    map,
     power,
     render,
     report,
@@ -41,7 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = (
-    *(demo, render, synth, train, statistics, characterize, estimate, verdict, explore, compress, report),
+    *(demo, render, synth, train, statistics, characterize, estimate, verdict, explore, map, compress, report),
     *(reproduce, power, saif, doctor),
 )
 for _module in _COMMANDS:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from wattloop.activity.backend import backend
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.representable import changed_shares, fitted
-from wattloop.compression.bit_exact import cheaper_signs, cheapest_offset, with_signs
+from wattloop.compression.mapping.filters import channels, cheaper_signs, cheapest_offset
 from wattloop.errors import ConfigError
 from wattloop.flow.progress import Progress, Step
 from wattloop.flow.simulator import Simulator
@@ -39,12 +39,16 @@ _WEIGHT_BITS = 8
 
 @dataclass(frozen=True, eq=False)
 class _Laid:
-    """A layer as it is laid onto the array: its weights, what enters row 0, and how many filters run negated."""
+    """A layer as it is laid onto the array: its weights, what enters row 0, and which filters run negated."""
 
     layer: str
     weight: Int8
     psum_offset: int = 0
-    flipped_filters: int = 0
+    flipped_filters: tuple[int, ...] = ()
+
+    @property
+    def mapping(self) -> HardwareMapping:
+        return HardwareMapping(psum_offset=self.psum_offset, flipped_filters=self.flipped_filters)
 
 
 def _weight(oracle: TileOracle, name: str) -> Int8:
@@ -130,12 +134,12 @@ class Candidate:
         """The layer with the signs of its filters and the offset of its partial sums that cost least."""
         weight = _weight(quick, name)
         flipped = cheaper_signs(weight, self.simulator.tables([quick.traces[name]]).value_energy_fj(name))
-        signed = with_signs(weight, flipped)
-        return _Laid(name, signed, cheapest_offset(quick, name, signed), int(flipped.sum()))
+        signed = HardwareMapping(flipped_filters=channels(flipped))
+        return _Laid(name, weight, cheapest_offset(quick, name, weight, mapping=signed), channels(flipped))
 
     def _row(self, stage: str, oracle: TileOracle, laid: _Laid) -> LayerOnTemplate:
         trace = oracle.traces[laid.layer]
-        measured = oracle.simulate(laid.layer, laid.weight, HardwareMapping(psum_offset=laid.psum_offset))
+        measured = oracle.simulate(laid.layer, laid.weight, laid.mapping)
         origins, datapath = breakdown(measured), total_fj(measured, "datapath")
         if any(part.accounting != "datapath" for part in measured):
             raise ConfigError(
@@ -155,7 +159,7 @@ class Candidate:
             idle_fj=total_fj(measured, "idle").total / trace.images,
             error_fj=datapath.error / trace.images,
             psum_offset=laid.psum_offset,
-            flipped_filters=laid.flipped_filters,
+            flipped_filters=len(laid.flipped_filters),
         )
 
     def _oracle(self, traces: Sequence[LayerTrace]) -> TileOracle:

@@ -14,6 +14,7 @@ from wattloop.arith.kinds import KINDS
 from wattloop.compression.config import CompressConfig
 from wattloop.flow.checks import require, require_seed
 from wattloop.flow.explore_settings import ExploreSettings
+from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.reproduce_settings import ReproduceSettings
 from wattloop.gates.spec import ArraySpec
@@ -235,6 +236,7 @@ class Settings:
         estimate: which real tiles are simulated.
         explore: which cells are compared, and on what.
         reproduce: how the paper's tables and figures are made.
+        mapping: how layers are laid onto the array, and what that is measured on.
         compress: how the network is compressed.
         measure: what the energies in tables of results are measured on.
         parallel: where the work is done.
@@ -247,6 +249,7 @@ class Settings:
     estimate: EstimateSettings = field(default_factory=EstimateSettings)
     explore: ExploreSettings = field(default_factory=ExploreSettings)
     reproduce: ReproduceSettings = field(default_factory=ReproduceSettings)
+    mapping: MappingSettings = field(default_factory=MappingSettings)
     compress: CompressConfig = field(default_factory=CompressConfig)
     measure: MeasureSettings = field(default_factory=MeasureSettings)
     parallel: ParallelSettings = field(default_factory=ParallelSettings)
@@ -262,6 +265,7 @@ class Settings:
             "estimate": self.estimate.seed,
             "explore": self.explore.seed,
             "reproduce": self.reproduce.seed,
+            "mapping": self.mapping.seed,
             "compress": self.compress.seed,
             "measure": self.measure.seed,
         }
@@ -280,4 +284,6 @@ def seeded(seed: int | None) -> dict[str, str]:
     """Overrides that set every seed."""
     sampled = ("characterize", "estimate", "explore", "reproduce")
     sections = ("network", "training.pretrain", "training.qat", *sampled, "compress", "measure")
+    training = ("training.pretrain", "training.qat")
+    sections = ("network", *training, "characterize", "estimate", "explore", "mapping", "compress")
     return {} if seed is None else {f"{section}.seed": str(seed) for section in sections}

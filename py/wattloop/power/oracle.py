@@ -12,7 +12,7 @@ import numpy.typing as npt
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.mapping import IDENTITY, HardwareMapping
 
-__all__ = ["IDENTITY", "EnergyBreakdown", "EnergyOracle", "HardwareMapping", "LayerEnergy", "Profiler"]
+__all__ = ["IDENTITY", "EnergyBreakdown", "EnergyOracle", "FilterOracle", "HardwareMapping", "LayerEnergy", "Profiler"]
 
 Int8 = npt.NDArray[np.int8]
 
@@ -117,6 +117,24 @@ class EnergyOracle(Protocol):
 
     def weight_prices(self, layer: str) -> WeightPrices:
         """What each weight of `layer` costs for one image, loading apart: E_l(w) where it lies, times its cycles."""
+
+
+class FilterOracle(EnergyOracle, Protocol):
+    """Answers what each filter of a layer would cost, too."""
+
+    def filter_energies_fj(
+        self, layer: str, weights: Int8, mappings: Sequence[HardwareMapping]
+    ) -> npt.NDArray[np.float64]:
+        """Dynamic energy of every filter per image, laid onto the array in several ways.
+
+        Args:
+            layer: one of `layers`.
+            weights: int8, shape (out_channels, reduction), as they are in the network.
+            mappings: ways to lay it.
+
+        Returns:
+            fJ, shape (mappings, out_channels); infinite where a filter cannot be laid like that.
+        """
 
 
 class Profiler(Protocol):

@@ -16,6 +16,7 @@ from wattloop.errors import ConfigError
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec
 from wattloop.parallel import SERIAL, Workers
+from wattloop.power.filter_energies import filter_energies_fj
 from wattloop.power.oracle import IDENTITY, EnergyOracle, HardwareMapping, LayerEnergy, WeightPrices
 from wattloop.power.table_oracle import checked_weights, known_layer
 from wattloop.power.tile_energies import Batch, TileEnergies, check_mapping, in_batches, layer_energy, run_at, simulate
@@ -130,10 +131,20 @@ class TileOracle:
             mapping: how it is laid onto the array.
             progress: called with (done, total) tiles.
         """
-        trace = self._with_weights(layer, weights, mapping)
+        trace = self._with_weights(layer, weights)
+        check_mapping(trace.layer, self.spec, mapping)
         strata = sample_tiles(trace, self.spec, self.tiles, self.seed)
         batches = self._batches(trace, strata, mapping)
         return simulate(self._meter, strata, batches, progress)
+
+    def filter_energies_fj(self, layer: str, weights: Int8, mappings: Sequence[HardwareMapping]) -> Float:
+        """See `FilterOracle`; all tiles of some blocks of output pixels, about `tiles` for each mapping.
+
+        Raises:
+            ConfigError: unknown layer, weights of another shape, or a mapping that is not one of this layer.
+        """
+        trace = self._with_weights(layer, weights)
+        return filter_energies_fj(self._meter, trace, mappings, self.tiles, self.seed)
 
     @cached_property
     def _meter(self) -> TileMeter:
@@ -146,8 +157,7 @@ class TileOracle:
             for at in in_batches(len(stratum.chosen), self._meter.at_once(stratum.shape)):
                 yield Batch(number, at, [run_at(trace, self.spec, stratum.chosen[k], mapping) for k in at])
 
-    def _with_weights(self, layer: str, weights: Int8, mapping: HardwareMapping) -> LayerTrace:
+    def _with_weights(self, layer: str, weights: Int8) -> LayerTrace:
         known = known_layer({name: trace.layer for name, trace in self.traces.items()}, layer)
         changed: IntegerLayer = replace(known, weight=checked_weights(known, weights))
-        check_mapping(changed, self.spec, mapping)
         return replace(self.traces[layer], layer=changed)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.compression.fakes import CURVE
 
-from wattloop.compression.bit_exact import cheaper_signs, cheapest_offset, with_signs
+from wattloop.compression.mapping.filters import cheaper_signs, cheapest_offset, with_signs
 from wattloop.errors import OverflowRangeError
 from wattloop.power.oracle import IDENTITY, EnergyBreakdown, HardwareMapping, LayerEnergy
 

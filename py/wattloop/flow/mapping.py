@@ -1,0 +1,212 @@
+"""From settings to layers laid onto the array at less cost: chosen on training images, measured on test images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
+
+from wattloop.activity.backend import backend
+from wattloop.arith.layer import IntegerLayer, LayerTrace
+from wattloop.arith.mapping import HardwareMapping
+from wattloop.compression.mapping.archive import save_mappings
+from wattloop.compression.mapping.choose import choose_mappings
+from wattloop.compression.mapping.options import MappingOptions
+from wattloop.compression.one_shot import one_shot
+from wattloop.flow.estimation import tracer
+from wattloop.flow.fitting import fit_facts
+from wattloop.flow.inputs import check_inputs
+from wattloop.flow.progress import SILENT, Progress
+from wattloop.flow.settings import Settings
+from wattloop.flow.simulator import Simulator
+from wattloop.flow.training import Trained, trained_network
+from wattloop.power.edge import preload_fj
+from wattloop.power.layer_use import cycles
+from wattloop.power.oracle import EnergyOracle
+from wattloop.power.survey import Survey, TracedNetwork
+from wattloop.power.tile_energies import TileEnergies, total_fj
+from wattloop.power.tile_meter import TileMeter
+from wattloop.power.tile_oracle import TileOracle
+from wattloop.runs import Run
+from wattloop.store import Store
+
+MAPPING, SAVINGS = "mapping.json", "savings.json"
+AS_IT_IS = "as it is"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The convolutions laid onto the array in one way; fJ per image, savings against the layers as they are.
+
+    Attributes:
+        option: what the mapping uses.
+        layer: a layer, or "all".
+        datapath_fj, total_fj, functional_fj, array_fj: by each accounting.
+        datapath_saving, total_saving, functional_saving, array_saving: fractions.
+        datapath_error_fj: standard error; 0 where all tiles ran.
+        preload_fj: clock and leakage of the registers that hold the offsets, beside the array and in none of the above;
+            0 where there are no offsets.
+    """
+
+    option: str
+    layer: str
+    datapath_fj: float
+    total_fj: float
+    functional_fj: float
+    array_fj: float
+    datapath_saving: float
+    total_saving: float
+    functional_saving: float
+    array_saving: float
+    datapath_error_fj: float
+    preload_fj: float
+
+
+@dataclass(frozen=True)
+class MappingReport:
+    """What mappings save.
+
+    Attributes:
+        rows: of all convolutions together and of each, option by option.
+        images: test images.
+        tiles: simulated tiles of each layer, or "all".
+        mappings: of the option "all", by layer.
+    """
+
+    rows: tuple[Measured, ...]
+    images: int
+    tiles: int | str
+    mappings: Mapping[str, HardwareMapping]
+
+
+def mapping_flow(
+    settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT
+) -> MappingReport:
+    """Choose mappings and measure them; the run gets `mapping.json` and `savings.json`.
+
+    The array gets registers for offsets (`psum_preload`), which its cells' energy does not depend on.
+
+    Args:
+        settings: hardware, network and `mapping`.
+        run: where results go.
+        store: cache.
+        progress: told of every step.
+
+    Raises:
+        OverflowRangeError: a layer does not fit the array's partial sums.
+    """
+    check_inputs(settings, progress)
+    hardware = replace(settings.hardware, array=replace(settings.hardware.array, psum_preload=True))
+    with Simulator.working(replace(settings, hardware=hardware), store=store, progress=progress) as simulator:
+        run.facts |= simulator.cell.facts
+        trained = trained_network(settings, store=store, progress=progress)
+        bench = _Bench(settings, simulator, trained, progress)
+        run.facts |= fit_facts(bench.as_trained, hardware.array.mac, progress)
+        run.facts |= {"network key": trained.key, "simulator": settings.mapping.simulator}
+        report = bench.report()
+    save_mappings(run.folder / MAPPING, report.mappings)
+    run.write(SAVINGS, json.dumps({"rows": [asdict(row) for row in report.rows]}, indent=1) + "\n")
+    return report
+
+
+class _Bench:
+    """One network on one array."""
+
+    def __init__(self, settings: Settings, simulator: Simulator, trained: Trained, progress: Progress) -> None:
+        from wattloop.nn.trace import trace
+
+        self._chosen, self._simulator, self._progress = settings.mapping, simulator, progress
+        data, mac = trained.dataset, settings.hardware.array.mac
+        names = [name for name, layer in trained.network.layers.items() if layer.kind == "conv"]
+        seen = data.train.images[: self._chosen.chosen_images]
+        self.as_trained = trace(trained.network, seen[:1], layers=names)
+        part = tracer(trained.network, seen, mac, names)
+        self._train = [self._laid(one) for one in part(range(len(seen)))]
+        shown = data.test.images[: self._chosen.images]
+        test = tracer(trained.network, shown, mac, names)
+        layers = [one.layer for one in self._train]
+        weights = {layer.name: layer for layer in layers}
+
+        def traced(numbers: Sequence[int]) -> list[LayerTrace]:
+            return [replace(one, layer=weights[one.layer.name]) for one in test(numbers)]
+
+        self._network = TracedNetwork(layers, len(shown), traced)
+
+    def report(self) -> MappingReport:
+        """Everything chosen and measured."""
+        before = self._measured(AS_IT_IS, {})
+        rows, found = self._rows(AS_IT_IS, before, before, {}), {}
+        for title, options in self._chosen.variants.items():
+            found = self._choose(title, options)
+            rows += self._rows(title, self._measured(title, found), before, found)
+        return MappingReport(tuple(rows), self._network.images, self._chosen.tiles, found)
+
+    def _laid(self, trace: LayerTrace) -> LayerTrace:
+        if not self._chosen.one_shot:
+            return trace
+        weight = one_shot(trace.layer.weight, self._chosen.prune, self._chosen.values)
+        return replace(trace, layer=replace(trace.layer, weight=weight))
+
+    def _choose(self, title: str, options: MappingOptions) -> dict[str, HardwareMapping]:
+        tables: EnergyOracle | None = self._simulator.tables(self._train) if options.signs == "values" else None
+        chosen = self._chosen
+        whole = self._simulator.tiles(self._train)
+        quick: TileOracle = replace(whole, backend=backend(chosen.chooser), tiles=chosen.chosen_tiles, seed=chosen.seed)
+        with self._progress.step(f"choosing {title}") as step:
+            return choose_mappings(self._train, {}, tables, quick, options, step)
+
+    def _measured(self, title: str, mappings: Mapping[str, HardwareMapping]) -> list[Sequence[TileEnergies]]:
+        hardware, chosen = self._simulator.hardware, self._chosen
+        meter = TileMeter(
+            self._simulator.cell.netlist,
+            hardware.array,
+            backend(chosen.simulator),
+            hardware.clock_ps,
+            hardware.load,
+            idle=True,
+            workers=self._simulator.workers,
+        )
+        with self._progress.step(f"simulating {title}") as step:
+            survey = Survey(self._network, meter, step, mappings)
+            return list(survey.fixed(chosen.tiles_of_layer, chosen.seed, 0.95).layers)
+
+    def _rows(
+        self,
+        title: str,
+        after: list[Sequence[TileEnergies]],
+        before: list[Sequence[TileEnergies]],
+        mappings: Mapping[str, HardwareMapping],
+    ) -> list[Measured]:
+        layers = list(self._network.layers)
+        offset = [mappings.get(layer.name, HardwareMapping()).psum_offset != 0 for layer in layers]
+        preload = [self._preload_fj(layer) if used else 0.0 for layer, used in zip(layers, offset, strict=True)]
+        whole = _row(title, "all", list(chain(*after)), list(chain(*before)), self._network.images)
+        rows = [replace(whole, preload_fj=sum(preload))]
+        for layer, one, other, edge in zip(layers, after, before, preload, strict=True):
+            rows.append(replace(_row(title, layer.name, one, other, self._network.images), preload_fj=edge))
+        return rows
+
+    def _preload_fj(self, layer: IntegerLayer) -> float:
+        hardware = self._simulator.hardware
+        spec = hardware.array
+        edge = preload_fj(self._simulator.cell.netlist, spec, clock_ps=hardware.clock_ps, load=hardware.load)
+        geometry = layer.geometry
+        passes = geometry.groups * -(-geometry.reduction // spec.rows)
+        passes *= -(-(geometry.out_channels // geometry.groups) // spec.cols)
+        return edge.total_fj * cycles(layer, spec)[1] * passes
+
+
+def _row(
+    title: str, layer: str, after: Sequence[TileEnergies], before: Sequence[TileEnergies], images: int
+) -> Measured:
+    names = ("datapath", "total", "functional", "array")
+    new, old = ({name: total_fj(part, name) for name in names} for part in (after, before))
+    return Measured(
+        option=title,
+        layer=layer,
+        **{f"{name}_fj": new[name].total / images for name in names},
+        **{f"{name}_saving": 1 - new[name].total / (old[name].total or 1.0) for name in names},
+        datapath_error_fj=new["datapath"].error / images,
+        preload_fj=0.0,
+    )
