@@ -19,6 +19,7 @@ from wattloop.cli import (
     estimate,
     explore,
     map,
+    models,
     power,
     render,
     report,
@@ -47,7 +48,7 @@ _COMMANDS = (
 )
 for _module in _COMMANDS:
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
-for _group in (verify, bench):
+for _group in (models, verify, bench):
     app.add_typer(_group.app, name=_group.__name__.rpartition(".")[2])
 
 

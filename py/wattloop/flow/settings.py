@@ -282,8 +282,6 @@ def load(path: Path | None = None, overrides: Mapping[str, str] | None = None) -
 
 def seeded(seed: int | None) -> dict[str, str]:
     """Overrides that set every seed."""
-    sampled = ("characterize", "estimate", "explore", "reproduce")
+    sampled = ("characterize", "estimate", "explore", "mapping", "reproduce")
     sections = ("network", "training.pretrain", "training.qat", *sampled, "compress", "measure")
-    training = ("training.pretrain", "training.qat")
-    sections = ("network", *training, "characterize", "estimate", "explore", "mapping", "compress")
     return {} if seed is None else {f"{section}.seed": str(seed) for section in sections}

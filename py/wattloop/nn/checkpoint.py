@@ -13,6 +13,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from wattloop.errors import ModelError, StorageError
+from wattloop.nn.compact import packed, unpacked
 from wattloop.nn.constraint import constrain, release
 from wattloop.nn.models import Architecture, build
 from wattloop.nn.network import Normalisation, QuantizedNetwork
@@ -22,13 +23,16 @@ from wattloop.store import write_atomic
 _FORMAT = "wattloop-quantized-1"
 
 
-def save(network: QuantizedNetwork, path: Path, *, metadata: Mapping[str, str] | None = None) -> None:
+def save(
+    network: QuantizedNetwork, path: Path, *, metadata: Mapping[str, str] | None = None, compact: bool = False
+) -> None:
     """Write the network with its scales, constraints and latent weights.
 
     Args:
         network: to save.
         path: file, conventionally `.safetensors`; replaced as a whole.
         metadata: notes to keep with it (seeds, the command that made it).
+        compact: keep weights as their integer levels, in a quarter of the bytes (see `nn.compact`).
 
     Raises:
         StorageError: the file cannot be written.
@@ -41,7 +45,8 @@ def save(network: QuantizedNetwork, path: Path, *, metadata: Mapping[str, str] |
         "normalisation": network.normalisation,
         "notes": dict(metadata or {}),
     }
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    whole = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    tensors = packed(network) if compact else whole
     # One entry only: safetensors writes several in random order, and equal networks should be equal files.
     write_atomic(path, safetensors.torch.save(tensors, {"wattloop": json.dumps(header, sort_keys=True)}))
 
@@ -70,7 +75,7 @@ def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
         model = build(architecture.name, architecture.classes, architecture.in_channels)
     network, _ = assemble(model, shape, normalisation)
     try:
-        restore(network, tensors)
+        restore(network, unpacked(tensors))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     return network

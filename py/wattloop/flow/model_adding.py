@@ -1,0 +1,119 @@
+"""How a network comes into the folder of checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import tomli_w
+
+from wattloop.compression.rows import Row, from_json
+from wattloop.errors import ConfigError, ModelError
+from wattloop.flow.models import INDEX, MAPPING, ModelEntry, Models
+from wattloop.flow.progress import SILENT, Progress
+from wattloop.store import write_atomic
+
+_HEAD = "# The committed checkpoints; `wattloop models add` writes this file. See README.md beside it.\n\n"
+_ROWS = "rows.json"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A network that is to be added; see `ModelEntry`.
+
+    Attributes:
+        checkpoint: the file to add. One of a run's points (`compression/points/003.safetensors`) has a row in the run,
+            which tells what is not given here.
+        file: its place below the folder.
+        command: what made it.
+        dataset: what it was trained on.
+        int8: file of the int8 network that it is held against; "" for an int8 network.
+        method, mac: "" for what the run's row says, or "int8" and "array".
+        setting, seed: None likewise.
+        exhibits: tables and figures.
+    """
+
+    checkpoint: Path
+    file: str
+    command: str
+    dataset: str = "cifar10"
+    int8: str = ""
+    method: str = ""
+    setting: str | None = None
+    mac: str = ""
+    seed: int | None = None
+    exhibits: tuple[str, ...] = ()
+
+
+def add(folder: Path, wanted: Wanted, data_root: Path | None = None, *, progress: Progress = SILENT) -> ModelEntry:
+    """Score a network, keep it compactly below the folder, and list it in the index, in place of an entry of its file.
+
+    Args:
+        folder: of checkpoints; made if it is not there.
+        wanted: what to add.
+        data_root: of the data set.
+        progress: told of every step.
+
+    Raises:
+        ConfigError: what is wanted contradicts itself.
+        ModelError: a network of one's own, which has no name.
+        DatasetError, StorageError: the data set or the network is missing or damaged.
+    """
+    from wattloop.nn.checkpoint import load, save
+    from wattloop.nn.datasets import load as load_dataset
+    from wattloop.nn.evaluate import evaluate
+
+    network = load(wanted.checkpoint)
+    if network.architecture is None:
+        raise ModelError(f"{wanted.checkpoint} is a network of your own: only wattloop's networks can be built again")
+    with progress.step(f"reading the data set {wanted.dataset}"):
+        data = load_dataset(wanted.dataset, data_root)
+    with progress.step("scoring"):
+        scores = [evaluate(network, part.images, part.labels).accuracy for part in (data.test, data.validation)]
+    entry = _entry(wanted, _row_of(wanted.checkpoint), network.architecture.name, (scores[0], scores[1]))
+    save(network, folder / entry.file, metadata={"made by": entry.command}, compact=True)
+    mapping = wanted.checkpoint.with_suffix(MAPPING)
+    if mapping.is_file():
+        write_atomic((folder / entry.file).with_suffix(MAPPING), mapping.read_bytes())
+    known = Models.open(folder).entries if (folder / INDEX).is_file() else ()
+    write_index(folder, [*(other for other in known if other.file != entry.file), entry])
+    return entry
+
+
+def write_index(folder: Path, entries: list[ModelEntry]) -> None:
+    """Write the index of a folder: int8 networks first, as they must be known to others."""
+    order = sorted(entries, key=lambda entry: (entry.network, entry.role != "int8"))
+    text = _HEAD + tomli_w.dumps({"models": [asdict(entry) for entry in order]}, multiline_strings=False)
+    write_atomic(folder / INDEX, text)
+
+
+def _row_of(checkpoint: Path) -> Row | None:
+    """The row of a run's point, where the file is one."""
+    rows = checkpoint.parent.parent / _ROWS
+    if checkpoint.parent.name != "points" or not checkpoint.stem.isdigit() or not rows.is_file():
+        return None
+    found = from_json(rows.read_text())
+    return found[int(checkpoint.stem)] if int(checkpoint.stem) < len(found) else None
+
+
+def _entry(wanted: Wanted, row: Row | None, network: str, scores: tuple[float, float]) -> ModelEntry:
+    role = "compressed" if wanted.int8 else "int8"
+    method = wanted.method or (row.method if row else "int8")
+    if (role == "int8") != (method == "int8"):
+        raise ConfigError(f"--method {method} and --int8 {wanted.int8!r}: a compressed network names its int8 network")
+    told = wanted.setting if wanted.setting is not None else (row.setting if row else "")
+    return ModelEntry(
+        file=wanted.file,
+        network=network,
+        dataset=wanted.dataset,
+        method=method,
+        setting=told,
+        mac=wanted.mac or (row.mac if row else "array"),
+        seed=wanted.seed if wanted.seed is not None else (row.seed if row else 0),
+        role="compressed" if wanted.int8 else "int8",
+        int8=wanted.int8,
+        exhibits=wanted.exhibits,
+        accuracy=scores[0],
+        validation=scores[1],
+        command=wanted.command,
+    )
