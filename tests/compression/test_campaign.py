@@ -28,12 +28,12 @@ from wattloop.errors import ConfigError, ModelError, StorageError
 
 FACTORS = {"a": 1.0, "b": 5.0}
 SMALL = CompressConfig(
-    ratios=(0.3, 0.6),
-    set_sizes=(12, 8),
-    k_init=12,
+    ratios=(0.5,),
+    set_sizes=(8,),
+    k_init=9,
     k_growth=6,
-    k_limit=24,
-    delta=5.0,
+    k_limit=15,
+    delta=8.0,
     baselines=BaselinesConfig(
         power_values=(12,),
         naive_values=(8,),
@@ -90,21 +90,20 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     yield left
 
 
-@pytest.mark.parametrize("names", [("layerwise",), ("global", "set"), ("layerwise", "four-bit")])
-@pytest.mark.parametrize("salt", [None, 5])
+@pytest.mark.parametrize(("names", "salt"), [(("layerwise",), None), (("layerwise", "four-bit"), 5), (("set",), None)])
 def test_a_run_killed_at_any_write_ends_as_an_undisturbed_one(
     names: tuple[str, ...], salt: int | None, tmp_path: Path, deadly: list[int]
 ) -> None:
     expected = told(campaign(tmp_path / "whole", *names, subject=network(salt)))
     for lives in itertools.count(1):
-        deadly[0] = 7 * lives % 13 + 1
+        deadly[0] = 11 * lives % 17 + 8
         try:
             found = campaign(tmp_path / "killed", *names, subject=network(salt))
         except KilledError:
-            assert lives < 400
+            assert lives < 40
             continue
         break
-    assert lives > 2
+    assert lives > 1
     assert told(found) == expected
     journal = (tmp_path / "killed" / stream.JOURNAL).read_text()
     assert journal == (tmp_path / "whole" / stream.JOURNAL).read_text()

@@ -135,7 +135,7 @@ class Campaign:
 
     def _start(self, methods: Mapping[str, Method], int8: Offer) -> None:
         layers = self._lab.scope
-        oracle = self._lab.tables(self._subject.trace(self._config.profile_images, layers, "train"))
+        oracle = self._lab.tiles(self._subject.trace(self._config.tile_images, layers, "train"))
         limit = most_that_can_be_saved(oracle, {layer: self._subject.weight(layer) for layer in layers})
         for method in methods.values():
             if isinstance(method, Aiming):

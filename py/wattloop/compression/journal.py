@@ -22,8 +22,8 @@ from wattloop.errors import StorageError
 class CampaignStarted:
     """A campaign begins: its methods, and the int8 network that each of them starts from.
 
-    `energy_fj` is that of its layers in scope by real tiles of training images; `limit` the share that weights of 0
-    alone would save, by the tables: no method saves more.
+    `energy_fj` is that of its layers in scope by real tiles of training images; `limit` the share of it that weights of
+    0 alone would save: no method saves more.
     """
 
     methods: tuple[str, ...]

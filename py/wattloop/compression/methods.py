@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from wattloop.compression.baselines import rivals
 from wattloop.compression.layerwise.schedule import LayerWise
 from wattloop.compression.method import Method
+from wattloop.compression.rate_distortion.method import RateDistortion
 from wattloop.errors import ConfigError
 
-LAYERWISE = "layerwise"
+LAYERWISE, RATE_DISTORTION = "layerwise", "rate-distortion"
 
 METHODS: Mapping[str, Callable[[], Method]] = {
     LAYERWISE: LayerWise,
+    RATE_DISTORTION: RateDistortion,
     rivals.POWERPRUNING: rivals.powerpruning,
     rivals.NAIVE: rivals.naive,
     rivals.GLOBAL: rivals.global_choice,

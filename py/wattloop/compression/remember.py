@@ -13,8 +13,16 @@ from typing import Any, Literal, Protocol
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.compression.memory import Memory, digest_of
-from wattloop.compression.subject import Constraint, Float, Float32, Int8, Quality, Subject
-from wattloop.power.oracle import IDENTITY, EnergyBreakdown, EnergyOracle, HardwareMapping, LayerEnergy, Profiler
+from wattloop.compression.subject import Bool, Constraint, EnergyTerm, Float, Float32, Int8, Quality, Subject
+from wattloop.power.oracle import (
+    IDENTITY,
+    EnergyBreakdown,
+    EnergyOracle,
+    HardwareMapping,
+    LayerEnergy,
+    Profiler,
+    WeightPrices,
+)
 from wattloop.store import content_key
 
 
@@ -109,14 +117,39 @@ class RememberedSubject:
             self.memory.keep_array(key, found)
         return found
 
-    def tune(self, epochs: int, seed: int) -> None:
+    def sensitivities(self, layers: Collection[str]) -> Mapping[str, Float]:
+        """See `Subject`; remembered, layer by layer."""
+        wanted = [name for name in self.kinds if name in layers]
+        keys = {name: content_key("sensitivities", self.digest, wanted, name) for name in wanted}
+        found = {name: self.memory.recall_array(key) for name, key in keys.items()}
+        known = {name: array for name, array in found.items() if array is not None}
+        if len(known) == len(wanted):
+            return known
+        fresh = self._subject.sensitivities(wanted)
+        for name, key in keys.items():
+            self.memory.keep_array(key, fresh[name])
+        return fresh
+
+    def relocate(self, layer: str, latent: Float32) -> None:
+        """See `Subject`."""
+        self._digest = None
+        self._subject.relocate(layer, latent)
+
+    def flip(self, layer: str, filters: Bool) -> bool:
+        """See `Subject`."""
+        self._digest = None
+        return self._subject.flip(layer, filters)
+
+    def tune(
+        self, epochs: int, seed: int, *, learning_rate: float | None = None, energy: EnergyTerm | None = None
+    ) -> None:
         """See `Subject`; remembered."""
-        key = content_key("tune", self.digest, epochs, seed)
+        key = content_key("tune", self.digest, epochs, seed, learning_rate, energy)
         found = self.memory.recall(key)
-        if found is not None and self.load(found["state"], self.memory):
+        if found is not None and self.load(str(found.get("state")), self.memory):
             return
         self._digest = None
-        self._subject.tune(epochs, seed)
+        self._subject.tune(epochs, seed, learning_rate=learning_rate, energy=energy)
         # Whoever trains and whoever is told go on from the same bytes.
         digest = self.save(self.memory)
         self.load(digest, self.memory)
@@ -203,6 +236,9 @@ class _RememberedOracle:
 
     def value_energy_fj(self, layer: str) -> Float:
         return self._behind.value_energy_fj(layer)
+
+    def weight_prices(self, layer: str) -> WeightPrices:
+        return self._behind.weight_prices(layer)
 
 
 def _energy(found: dict[str, Any]) -> LayerEnergy:

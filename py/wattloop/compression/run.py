@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from torch import nn
 
 from wattloop.compression.assemble import Assembly, Naming
 from wattloop.compression.budget import Budget
@@ -48,6 +49,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
     mac: str = "",
     on_event: Callable[[Event], None] = lambda event: None,
     resume: Path | None = None,
+    teacher: nn.Module | None = None,
     legal: Sequence[int] | None = None,
 ) -> CompressionResult:
     """Compress a trained int8 network by the methods that `config` names (paper section 4 by default).
@@ -65,6 +67,8 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
         resume: folder that belongs to runs with this `run_key` alone and keeps what is found out; a run that finds some
             goes on from it and ends as if it had never been interrupted. `journal.jsonl` in it grows with every
             decision.
+        teacher: what fine-tuning distils from as far as `config.distill_weight` says, a network that takes raw pixels;
+            None for `network` as it is.
         legal: weight values that the hardware can hold, 0 among them; None for all 256. The network starts with its
             weights at the nearest of them, and no set leaves them.
 
@@ -83,7 +87,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
     config = CompressConfig() if config is None else config
     methods = chosen(config.methods)
     own = _own(network)
-    subject = NetworkSubject(own, dataset, config, free.values)
+    subject = NetworkSubject(own, dataset, config, free.values, teacher or clone(network))
     for name in own.layers:
         subject.constrain(name, free)
     architecture = "" if network.architecture is None else network.architecture.name
@@ -107,9 +111,16 @@ def _own(network: QuantizedNetwork) -> QuantizedNetwork:
     return own
 
 
-def run_key(network: QuantizedNetwork, dataset: Dataset, config: CompressConfig, facts: str) -> str:
+def run_key(
+    network: QuantizedNetwork, dataset: Dataset, config: CompressConfig, facts: str, teacher: nn.Module | None = None
+) -> str:
     """Content key of all that a run's course depends on; `facts` stands for the hardware side."""
-    tensors = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+    taught = teacher if config.distill_weight > 0 else None
+    tensors = [
+        {name: tensor.detach().cpu().numpy() for name, tensor in found.state_dict().items()}
+        for found in (network, taught)
+        if found is not None
+    ]
     splits = [(split.images, split.labels) for split in (dataset.train, dataset.validation)]
     return content_key(replace(config, max_hours=0.0), tensors, splits, facts)
 

@@ -122,6 +122,7 @@ def _compress(
             mac=mac_name(settings.hardware.array.mac),
             on_event=Watch(progress, step),
             resume=folder,
+            teacher=trained.teacher,
             legal=legal_weights(settings.hardware.array.mac),
         )
 
@@ -130,5 +131,5 @@ def progress_folder(settings: Settings, trained: Trained, simulator: Simulator) 
     """Where a compression with these inputs keeps what it has found out."""
     from wattloop.compression.run import run_key
 
-    facts = profilers(simulator).facts
-    return resume_folder(simulator.store, run_key(trained.network, trained.dataset, settings.compress, facts))
+    key = run_key(trained.network, trained.dataset, settings.compress, profilers(simulator).facts, trained.teacher)
+    return resume_folder(simulator.store, key)

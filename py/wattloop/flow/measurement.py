@@ -60,10 +60,12 @@ def measure(
     settings = settings or MeasureSettings()
     mac = simulator.hardware.array.mac
     traced = TracedOn(tracer(network, images, mac), len(images))
-    key = content_key(_hardware_key(simulator, settings), settings.survey, traced.key, dict(mappings or {}))
+    # A mapping that changes nothing must not have the same network measured again.
+    laid = {layer: mapping for layer, mapping in (mappings or {}).items() if mapping != IDENTITY}
+    key = content_key(_hardware_key(simulator, settings), settings.survey, traced.key, laid)
 
     def build(folder: Path) -> None:
-        found = _surveyed(traced.network, simulator, settings, mappings or {})
+        found = _surveyed(traced.network, simulator, settings, laid)
         write_atomic(folder / _FILE, json.dumps(make_converter().unstructure(found)))
 
     return simulator.store.load("energies", key, build, _read)
@@ -105,11 +107,8 @@ class TracedOn:
 def _surveyed(
     network: TracedNetwork, simulator: Simulator, settings: MeasureSettings, mappings: Mappings
 ) -> NetworkEnergies:
-    named = [layer for layer, mapping in mappings.items() if mapping != IDENTITY]
-    if named:
-        raise ConfigError(f"layers {', '.join(named)} are laid out in a way that cannot be measured")
     with simulator.progress.step(f"simulating tiles of {network.images} images") as step:
-        survey = Survey(network, _meter(simulator, settings), step)
+        survey = Survey(network, _meter(simulator, settings), step, mappings)
         if settings.rule is None:
             found = survey.fixed(settings.tiles_of_layer, settings.seed, settings.confidence)
         else:

@@ -13,9 +13,9 @@ from filelock import FileLock, Timeout
 from wattloop.store import Store, content_key, storage_errors
 
 
-def resume_folder(store: Store, key: str) -> Path:
-    """The folder that belongs to runs with this key."""
-    return store.root / "resume" / key
+def resume_folder(store: Store, *inputs: object) -> Path:
+    """The folder that belongs to a run with these inputs."""
+    return store.root / "resume" / content_key(*inputs)
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from wattloop.compression.config import CompressConfig
 from wattloop.compression.method import Lab, Point
 from wattloop.compression.rate_distortion.events import SearchStarted, TargetReached
 from wattloop.compression.rate_distortion.gauge import Gauge
@@ -15,6 +16,14 @@ from wattloop.errors import ConfigError, ModelError
 @dataclass(frozen=True)
 class RateDistortion:
     """Implements `wattloop.compression.method.Method`; settings in `CompressConfig.rate_distortion`."""
+
+    def parts(self, lab: Lab) -> int:
+        """Its targets."""
+        return len(lab.config.rate_distortion.targets)
+
+    def targets(self, config: CompressConfig) -> tuple[float, ...]:
+        """Shares of the energy that it will try to save."""
+        return config.rate_distortion.targets
 
     def points(self, lab: Lab) -> Iterator[Point]:
         """A point for each target, in ascending order, as far as the time goes.
