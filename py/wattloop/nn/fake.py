@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class _Quantize(torch.autograd.Function):
-    """Round half to even and clamp; the gradient passes where the input lies within the range."""
+    """Round half to even and clamp; the gradient passes where the input lies inside the range."""
 
     generate_vmap_rule = True
 
@@ -19,13 +19,20 @@ class _Quantize(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        values, low, high = inputs
-        ctx.save_for_backward((values >= low) & (values <= high))
+        values, ctx.low, ctx.high = inputs
+        ctx.save_for_backward(values)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        (inside,) = ctx.saved_tensors
-        return grads[0] * inside, None, None
+        (values,) = ctx.saved_tensors
+        # Padding and slicing hand back gradients in another layout, which batch norm pays for with its fast path.
+        grad = torch.empty_like(values, dtype=grads[0].dtype).copy_(grads[0]) if _moved(values, grads[0]) else grads[0]
+        return torch.ops.aten.hardtanh_backward(grad, values, ctx.low, ctx.high), None, None
+
+
+def _moved(values: Tensor, grad: Tensor) -> bool:
+    """Whether the gradient lies otherwise in memory than dense values do."""
+    return grad.stride() != values.stride() and values.is_contiguous(memory_format=torch.channels_last)
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -125,10 +125,27 @@ class QuantLayer(nn.Module):
     def _train(self, levels: Tensor) -> Tensor:
         unit = float(self.in_scale * self.weight_scale)
         real = self._product(self._centred(levels), self.weight_levels() * unit, self.module.bias)
-        if self.norm is not None:
-            real = self.norm(real)
-        scaled = real / float(self.out_scale)
+        scaled = self._normalised(real, 1.0 / float(self.out_scale))
         return scaled if self.wide else quantize_levels(scaled, *self.levels())
+
+    def _normalised(self, real: Tensor, factor: float) -> Tensor:
+        """`factor` times the batch norm of `real`: by its gain and shift, which spares a pass over all pixels."""
+        norm = self.norm
+        plain = norm is not None and norm.training and norm.track_running_stats
+        if norm is None or not plain or norm.weight is None or norm.momentum is None:
+            return (real if norm is None else norm(real)) * factor
+        assert norm.num_batches_tracked is not None
+        norm.num_batches_tracked.add_(1)
+        return functional.batch_norm(
+            real,
+            norm.running_mean,
+            norm.running_var,
+            norm.weight * factor,
+            norm.bias * factor,
+            training=True,
+            momentum=norm.momentum,
+            eps=norm.eps,
+        )
 
     def _infer(self, levels: Tensor) -> Tensor:
         weight = self.weight_levels()
