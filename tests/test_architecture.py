@@ -35,6 +35,7 @@ ALLOWED = {
     "report": POWER | {"compression", "report"},
     "flow": POWER | {"nn", "compression", "report", "flow"},
     "cli": POWER | {"nn", "compression", "report", "flow", "cli"},
+    "__main__": {"cli"},
     "__init__": POWER | {"nn", "compression", "report", "flow"},
 }
 ONLY_IN = {

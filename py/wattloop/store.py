@@ -185,6 +185,17 @@ class Store:
         except _DAMAGE as error:
             raise StorageError(f"the cache entry {folder} is damaged: delete it and try again") from error
 
+    def whole(self, kind: str, key: str, read: Callable[[Path], object]) -> bool:
+        """Whether an entry is there and `read` can read it; one that it cannot read is thrown away."""
+        if not self.holds(kind, key):
+            return False
+        try:
+            read(self.root / kind / key)
+        except _DAMAGE:
+            self._discard(self.root / kind / key)
+            return False
+        return True
+
     @staticmethod
     def _discard(place: Path) -> None:
         with storage_errors(place):

@@ -152,3 +152,16 @@ def test_a_clone_is_constrained_and_released_for_itself(lenet: QuantizedNetwork)
     release(twin, "conv2")
     assert not lenet.integer_weight("conv2").any()
     assert np.array_equal(again.integer_weight("conv2"), before)
+
+
+def test_copies_of_a_constrained_network_are_released_apart(lenet: QuantizedNetwork) -> None:
+    constrain(lenet, "conv2", [-40, 0, 40])
+    expected = lenet.integer_weight("conv2")
+    twin = copy.deepcopy(lenet)
+    release(twin, "conv2")
+    assert len(np.unique(twin.integer_weight("conv2"))) > 3
+    assert np.array_equal(lenet.integer_weight("conv2"), expected)
+    constrain(twin, "conv2", [0, 9])
+    release(lenet, "conv2", bake=True)
+    assert np.array_equal(lenet.integer_weight("conv2"), expected)
+    assert set(np.unique(twin.integer_weight("conv2"))) <= {0, 9}

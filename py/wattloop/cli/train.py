@@ -25,17 +25,25 @@ def command(
     """Train a network in floating point, quantise it to int8 and train it on; accuracies are on validation.
 
     Example: wattloop train --model lenet5_wide --dataset cifar10 --data-root DATA --out runs/lenet5-int8
+    On several GPUs or processes: torchrun --nproc-per-node 2 -m wattloop train ...
     """
     from wattloop.flow.settings import load, seeded
-    from wattloop.flow.training import train_flow
+    from wattloop.flow.training import train_flow, trained_network
+    from wattloop.nn.distributed import joined
     from wattloop.runs import run_folder
 
     named = overrides(None, network__model=model, network__dataset=dataset, network__data_root=data_root)
     settings = load(config, named | seeded(seed) | overrides(assignments))
-    with run_folder(out, command="train", settings=settings, seeds=settings.seeds) as run:
-        history = train_flow(settings, run, progress=ConsoleProgress())
+    with joined(settings.training.pretrain.device) as where:
+        if not where.first:
+            trained_network(settings)  # its part of every batch, in silence
+            return
+        with run_folder(out, command="train", settings=settings, seeds=settings.seeds) as run:
+            history = train_flow(settings, run, progress=ConsoleProgress())
     if as_json:
-        output.print_json({"history": history, "network": out / "network.safetensors"})
+        output.print_json(
+            {"history": history, "network": out / "network.safetensors", "float": out / "float.safetensors"}
+        )
         return
     headings = ("stage", "epoch", "loss", "training accuracy", "validation accuracy")
     output.print_table("Training", headings, [[row.get(h.replace(" ", "_"), "") for h in headings] for row in history])

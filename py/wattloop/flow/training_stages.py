@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeVar
 
 from wattloop.errors import StorageError
 from wattloop.flow.progress import Progress, Step
@@ -30,6 +35,7 @@ FLOAT = "float.safetensors"
 NETWORK = "network.safetensors"
 HISTORY = "history.json"
 
+Value = TypeVar("Value")
 History = tuple[dict[str, float | str], ...]
 
 
@@ -68,7 +74,7 @@ class Stages:
         def read(entry: Path) -> tuple[Normalized, History]:
             return self.float_network(entry / FLOAT), _history(entry)
 
-        return self.store.load("float", key, lambda folder: self._train_float(folder, key), read)
+        return self._load("float", key, lambda folder: self._train_float(folder, key), read)
 
     def train_int8(self, key: str, teacher: Normalized) -> tuple[QuantizedNetwork, History]:
         """The int8 network that follows from the float one, from the cache or trained now."""
@@ -77,7 +83,7 @@ class Stages:
         def read(entry: Path) -> tuple[QuantizedNetwork, History]:
             return load(entry / NETWORK), _history(entry)
 
-        return self.store.load("network", key, lambda folder: self._train_int8(folder, key, teacher), read)
+        return self._load("network", key, lambda folder: self._train_int8(folder, key, teacher), read)
 
     def float_network(self, weights: Path | None) -> Normalized:
         """A float network with the weights of a file (None: fresh ones), laid out in memory as training leaves it."""
@@ -92,6 +98,22 @@ class Stages:
         model = Normalized(plain, *self._normalisation())
         lay_out(model)
         return model.eval()
+
+    def _load(self, kind: str, key: str, build: Callable[[Path], None], read: Callable[[Path], Value]) -> Value:
+        """What the cache has, or what is built now; by all processes together, of which the first writes the cache."""
+        from wattloop.nn.distributed import place
+
+        where = place()
+        if where.world == 1:
+            return self.store.load(kind, key, build, read)
+        if where.answer(where.first and self.store.whole(kind, key, read)):
+            return read(self.store.root / kind / key)
+        with TemporaryDirectory() as scratch:  # nobody may wait for the lock of an entry while others wait for him
+            folder = Path(scratch)
+            build(folder)
+            if where.first:
+                self.store.entry(kind, key, functools.partial(_copy, folder))
+            return read(folder)
 
     def _train_float(self, folder: Path, key: str) -> None:
         from wattloop.nn.float_weights import save_float_weights
@@ -128,7 +150,7 @@ class Stages:
         from wattloop.nn.train import fit
 
         title = f"training {self.settings.network.model} in " + ("floating point" if stage == "float" else stage)
-        with self.progress.step(title) as step, resumption(resume_folder(self.store, "training", key)) as folder:
+        with self.progress.step(title) as step, self._resumption(key) as folder:
             watch = _Watch(step)
             reports = fit(
                 network,
@@ -141,6 +163,15 @@ class Stages:
                 checkpoint=None if folder is None else folder / "state.safetensors",
             )
         return tuple(_row(stage, report) for report in reports)
+
+    @contextmanager
+    def _resumption(self, key: str) -> Iterator[Path | None]:
+        """Where a stage keeps its state, on every rank; None while others train the same."""
+        from wattloop.nn.distributed import place
+
+        where, path = place(), resume_folder(self.store, "training", key)
+        with resumption(path) if where.first else nullcontext(path) as folder:
+            yield folder if where.answer(folder is not None) else None
 
     def _normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         mean, std = self.dataset.normalisation
@@ -178,6 +209,10 @@ def legal_weights(mac: MacSpec) -> tuple[int, ...] | None:
     """
     everything = mac.weight_bits < WEIGHT_BITS or len(mac.weight_values) == 1 << WEIGHT_BITS
     return None if everything else mac.weight_values
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, dirs_exist_ok=True)
 
 
 def _history(entry: Path) -> History:

@@ -9,6 +9,7 @@ from wattloop.errors import ConfigError
 
 Optimizer = Literal["sgd", "adam"]
 Schedule = Literal["cosine", "constant"]
+Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class TrainConfig:
         seed: of shuffling, augmentation and dropout.
         threads: CPU threads of torch; None for its default. Results are bit-reproducible for a fixed number. Small
             networks on busy machines train fastest with 1.
+        device: "cpu", "cuda", or "auto": a GPU if there is one, else where the network lies. It goes back after it.
     """
 
     epochs: int = 10
@@ -53,6 +55,7 @@ class TrainConfig:
     bfloat16: bool = False
     seed: int = 0
     threads: int | None = None
+    device: Device = "auto"
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 0, "epochs", self.epochs, "0 or more")
@@ -68,6 +71,7 @@ class TrainConfig:
         _require(0 <= self.distill_weight <= 1, "distill_weight", self.distill_weight, "0 to 1")
         _require(self.distill_temperature > 0, "distill_temperature", self.distill_temperature, "above 0")
         _require(self.threads is None or self.threads >= 1, "threads", self.threads, "1 or more")
+        _require(self.device in get_args(Device), "device", self.device, ", ".join(get_args(Device)))
         _require(0 <= self.seed < 1 << 32, "seed", self.seed, f"0 to {(1 << 32) - 1}")
 
 

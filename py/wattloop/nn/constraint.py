@@ -148,4 +148,12 @@ def release(network: QuantizedNetwork, name: str, *, bake: bool = False) -> None
     """
     layer = network.layer(name)
     if _parametrisation(layer) is not None:
+        _own_class(layer.module)
         parametrize.remove_parametrizations(layer.module, "weight", leave_parametrized=bake)
+
+
+def _own_class(module: nn.Module) -> None:
+    """Give a parametrised module a class that no copy of it shares: lifting the parametrisation changes the class."""
+    shared = type(module)
+    members = {name: value for name, value in vars(shared).items() if name not in ("__dict__", "__weakref__")}
+    module.__class__ = type(shared.__name__, shared.__bases__, members)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
 from wattloop.nn.config import TrainConfig
 from wattloop.nn.network import QuantizedNetwork
@@ -45,7 +46,8 @@ class Objective:
             share = self.config.distill_weight
             loss = (1 - share) * loss + share * self._divergence(self.teacher, outputs, images)
         if self.penalty is not None:
-            loss = loss + self.penalty(network)
+            inner = network.module if isinstance(network, DistributedDataParallel) else network
+            loss = loss + self.penalty(inner)
         return loss, outputs
 
     def _divergence(self, teacher: nn.Module, outputs: Tensor, images: Tensor) -> Tensor:

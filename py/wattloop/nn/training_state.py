@@ -128,25 +128,44 @@ def keep(
     write_atomic(path, safetensors.torch.save(ready, {"wattloop": json.dumps(header)}))
 
 
-def take_up(
-    path: Path, key: str, network: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[Progress, dict[str, Tensor]] | None:
-    """Bring network and optimiser to the state in `path`; returns the progress and the states of the generators.
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A state that was read back.
 
-    None, and nothing is changed, where there is no state of this key, or a damaged one.
+    Attributes:
+        progress: of the training.
+        random: states of generators by name, uint8.
+        weights: of the network.
+        moments: of the optimiser, by index of the parameter and name.
+    """
+
+    progress: Progress
+    random: dict[str, Tensor]
+    weights: dict[str, Tensor]
+    moments: dict[str, Tensor]
+
+    def restore(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Bring network and optimiser to the state."""
+        if isinstance(network, QuantizedNetwork):
+            checkpoint.restore(network, self.weights)
+        else:
+            network.load_state_dict(self.weights)
+        _restore_moments(optimizer, self.moments)
+
+
+def read(path: Path, key: str) -> Kept | None:
+    """The state in `path`; None where there is none of this key, or a damaged one.
+
+    Raises:
+        StorageError: there is one, but it cannot be read.
     """
     found = _read(path, key)
     if found is None:
         return None
     header, tensors = found
     weights, moments, data = (_named(tensors, prefix) for prefix in (_NETWORK, _OPTIMIZER, _DATA))
-    if isinstance(network, QuantizedNetwork):
-        checkpoint.restore(network, weights)
-    else:
-        network.load_state_dict(weights)
-    _restore_moments(optimizer, moments)
     reports = [EpochReport(**{**row, "validation": _score(row["validation"])}) for row in header["reports"]]
-    return Progress(order=data.pop("order"), reports=reports, **header["progress"]), data
+    return Kept(Progress(order=data.pop("order"), reports=reports, **header["progress"]), data, weights, moments)
 
 
 def _read(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
