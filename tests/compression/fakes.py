@@ -141,6 +141,14 @@ class FakeSubject:
         self.scored.append(images)
         return self.quality(self)
 
+    def scores(self, layer: str, constraints: Sequence[Constraint], images: int | None = None) -> list[Quality]:
+        held, found = self.constraints[layer], []
+        for constraint in constraints:
+            self.constrain(layer, constraint)
+            found.append(self.score(images))
+        self.constrain(layer, held)
+        return found
+
     def test(self) -> Quality:
         return self.quality(self)
 

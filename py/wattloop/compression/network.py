@@ -15,15 +15,17 @@ from wattloop.arith.layer import LayerTrace
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.energy_term import energy_penalty
 from wattloop.compression.subject import Bool, Constraint, EnergyTerm, Float, Float32, Int8, Quality
+from wattloop.compression.trials import trials
 from wattloop.nn import checkpoint
 from wattloop.nn.config import TrainConfig
 from wattloop.nn.constraint import constrain, constraint_of, release
 from wattloop.nn.datasets import Dataset, Split
-from wattloop.nn.evaluate import evaluate
+from wattloop.nn.evaluate import Score, evaluate, score
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.signs import negate_filters
 from wattloop.nn.trace import trace
 from wattloop.nn.train import fit
+from wattloop.parallel import SERIAL, Workers
 
 # Images of one gradient: with labels drawn from the network's own predictions, the square of a mean gradient over so
 # many images estimates the Fisher information over them without bias, at a fraction of the cost of one by one.
@@ -47,6 +49,7 @@ class NetworkSubject:
         legal: weight values that the hardware can hold; None for all 256.
         teacher: what fine-tuning distils from as far as `config.distill_weight` says, any network that takes raw
             pixels, such as the float network that `network` was made from; None for `network` as it is now.
+        workers: who tries constraints side by side; no result depends on it.
     """
 
     def __init__(
@@ -56,11 +59,13 @@ class NetworkSubject:
         config: CompressConfig,
         legal: tuple[int, ...] | None = None,
         teacher: nn.Module | None = None,
+        workers: Workers = SERIAL,
     ) -> None:
         self.network = network
         self.legal = legal
         self._dataset = dataset
         self._config = config
+        self._workers = workers
         taught = config.distill_weight > 0
         self._teacher = (copy.deepcopy(network) if teacher is None else teacher) if taught else None
 
@@ -154,13 +159,19 @@ class NetworkSubject:
         split = self._dataset.validation
         return self._quality(split if images is None else split.take(images))
 
+    def scores(self, layer: str, constraints: Sequence[Constraint], images: int | None = None) -> list[Quality]:
+        """Quality on the first `images` validation images under each constraint of `layer`, side by side."""
+        split = self._dataset.validation if images is None else self._dataset.validation.take(images)
+        legal = [Constraint(self.legal if c.values is None else c.values, c.mask) for c in constraints]
+        found = trials(self.network, layer, legal, split.images, self._workers)
+        return [_quality(score(logits, split.labels)) for logits in found]
+
     def test(self) -> Quality:
         """Quality on the test images."""
         return self._quality(self._dataset.test)
 
     def _quality(self, split: Split) -> Quality:
-        score = evaluate(self.network, split.images, split.labels)
-        return Quality(score.accuracy, score.loss, score.images)
+        return _quality(evaluate(self.network, split.images, split.labels))
 
     def trace(self, images: int, layers: Collection[str], split: Literal["train", "test"]) -> Sequence[LayerTrace]:
         """Integer traces of `layers` on the first `images` images of `split`."""
@@ -176,3 +187,7 @@ class NetworkSubject:
         if not isinstance(snapshot, State):
             raise TypeError(f"not a state of a network: {type(snapshot).__name__}")
         checkpoint.restore(self.network, snapshot.tensors)
+
+
+def _quality(score: Score) -> Quality:
+    return Quality(score.accuracy, score.loss, score.images)

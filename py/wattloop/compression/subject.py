@@ -121,6 +121,9 @@ class Subject(Protocol):
     def score(self, images: int | None = None) -> Quality:
         """Quality on the first `images` validation images (all for None)."""
 
+    def scores(self, layer: str, constraints: Sequence[Constraint], images: int | None = None) -> Sequence[Quality]:
+        """`score` under each constraint of `layer` in turn; the one in force stays, and so does all else."""
+
     def test(self) -> Quality:
         """Quality on the test images; called at the very end only."""
 

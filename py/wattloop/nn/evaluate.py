@@ -70,8 +70,11 @@ def evaluate(network: nn.Module, images: npt.NDArray[np.uint8], labels: npt.NDAr
         raise ModelError(f"{type(network).__name__} does not take raw pixels: wrap it in Normalized(model, mean, std)")
     if len(images) == 0 or len(images) != len(labels):
         raise ModelError(f"{len(images)} images and {len(labels)} labels cannot be scored")
-    scores = torch.from_numpy(logits(network, images)).double()
-    expected = torch.from_numpy(labels)
-    correct = int((scores.argmax(1) == expected).sum())
-    loss = float(functional.cross_entropy(scores, expected))
-    return Score(correct / len(labels), loss, len(labels), correct)
+    return score(logits(network, images), labels)
+
+
+def score(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> Score:
+    """Score of logits, shape (images, classes), under labels, shape (images,)."""
+    found, expected = torch.from_numpy(scores).double(), torch.from_numpy(labels)
+    correct = int((found.argmax(1) == expected).sum())
+    return Score(correct / len(labels), float(functional.cross_entropy(found, expected)), len(labels), correct)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.layerwise.bench import Bench
+from wattloop.compression.subject import Quality
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def ranked(removals: Sequence[ScoredRemoval]) -> list[ScoredRemoval]:
 
 @dataclass(frozen=True)
 class MeasuredAccuracy:
-    """The paper's: every removal is measured on the same `images` validation images."""
+    """The paper's: every removal is measured on the same `images` validation images, side by side."""
 
     images: int
     epsilon: float
@@ -74,11 +75,11 @@ class MeasuredAccuracy:
     def rank(self, bench: Bench, removals: Sequence[Removal]) -> list[ScoredRemoval]:
         """All removals, each measured."""
         values = bench.constraint.values or ()
-        before = bench.measure(values, self.images)
-        return ranked([self._measured(bench, removal, values, before.accuracy) for removal in removals])
+        sets = [set(values) - {removal.value} for removal in removals]
+        before, *after = bench.measure_all([values, *sets], self.images)
+        return ranked([self._scored(*pair, before.accuracy) for pair in zip(removals, after, strict=True)])
 
-    def _measured(self, bench: Bench, removal: Removal, values: tuple[int, ...], accuracy: float) -> ScoredRemoval:
-        after = bench.measure(set(values) - {removal.value}, self.images)
+    def _scored(self, removal: Removal, after: Quality, accuracy: float) -> ScoredRemoval:
         drop = max(0.0, 100.0 * (accuracy - after.accuracy))
         score = removal.saving_fj / (drop + self.epsilon)
         return ScoredRemoval(removal.value, removal.saving_fj, drop, after.loss, score, measured=True)
