@@ -28,10 +28,12 @@ class Recipe:
     Attributes:
         make: does the work.
         config: settings of its own, a file of `sim/configs`.
+        from_models: the same for committed checkpoints.
     """
 
     make: Maker
     config: str
+    from_models: str
 
 
 def _of_networks(name: str, exhibit: Callable[[Sequence[Result]], Exhibit]) -> Recipe:
@@ -40,7 +42,12 @@ def _of_networks(name: str, exhibit: Callable[[Sequence[Result]], Exhibit]) -> R
     def make(settings: Settings, run: Run, store: Store, progress: Progress) -> Exhibit:
         return exhibit(results_of(name, settings, run, store, progress))
 
-    return Recipe(make, "reproduce_resnet20.toml")
+    return Recipe(make, "reproduce_resnet20.toml", "reproduce_models.toml")
+
+
+def _of_layers(make: Maker) -> Recipe:
+    """An exhibit of an int8 network's layers."""
+    return Recipe(make, "reproduce_lenet5.toml", "reproduce_lenet5.toml")
 
 
 EXHIBITS: Mapping[str, Recipe] = {
@@ -48,13 +55,13 @@ EXHIBITS: Mapping[str, Recipe] = {
     "table2": _of_networks("table2", table2.exhibit),
     "table3": _of_networks("table3", table3.exhibit),
     "table4": _of_networks("table4", table4.exhibit),
-    "figure1": Recipe(figure1.make, "reproduce_lenet5.toml"),
-    "figure2": Recipe(figure2.make, "reproduce_lenet5.toml"),
-    "figure3": Recipe(figure3.make, "reproduce_lenet5.toml"),
+    "figure1": _of_layers(figure1.make),
+    "figure2": _of_layers(figure2.make),
+    "figure3": _of_layers(figure3.make),
     "figure4": _of_networks("figure4", figure4.exhibit),
     "ablations": _of_networks("ablations", ablations.exhibit),
 }
-_QUICK, _MODELS = "reproduce_quick.toml", "reproduce_models.toml"
+_QUICK = "reproduce_quick.toml"
 
 
 def recipe(exhibit: str) -> Recipe:
@@ -79,8 +86,8 @@ def usual_config(exhibit: str, *, quick: bool = False, from_models: bool = False
     Raises:
         ConfigError: no such exhibit.
     """
-    own = recipe(exhibit).config
-    return resources.folder("sim") / "configs" / (_QUICK if quick else _MODELS if from_models else own)
+    own = recipe(exhibit)
+    return resources.folder("sim") / "configs" / (_QUICK if quick else own.from_models if from_models else own.config)
 
 
 def reproduce_flow(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.representable import fitted
 from wattloop.errors import ModelError
 from wattloop.flow.inputs import check_inputs
+from wattloop.flow.models import Models
 from wattloop.flow.progress import Progress
 from wattloop.flow.settings import Settings
 from wattloop.flow.training import trained_network
@@ -28,12 +30,22 @@ def profiled(settings: Settings, run: Run, store: Store, progress: Progress) -> 
     """
     from wattloop.nn.trace import trace
 
+    settings = _with_checkpoint(settings)
     check_inputs(settings, progress)
     trained = trained_network(settings, store=store, progress=progress)
     layers = chosen_layers(trained.network, settings.reproduce.layers)
     images = trained.dataset.train.images[: settings.characterize.images]
     run.facts |= _facts(settings, trained.key, layers, len(images))
     return [fitted(seen, settings.hardware.array.mac).trace for seen in trace(trained.network, images, layers=layers)]
+
+
+def _with_checkpoint(settings: Settings) -> Settings:
+    """With the committed int8 network, where those are asked for."""
+    if not settings.reproduce.from_models:
+        return settings
+    models = Models.open(Path(settings.reproduce.models))
+    entry = models.baseline(settings.network.model, settings.network.dataset)
+    return replace(settings, network=replace(settings.network, checkpoint=str(models.folder / entry.file)))
 
 
 def chosen_layers(network: QuantizedNetwork, names: Sequence[str]) -> list[str]:

@@ -28,7 +28,8 @@ class Block:
     @property
     def title(self) -> str:
         """As the paper names it, its convolutions counted without the stem."""
-        stem = sum("." not in layer.layer for layer in self.whole) if self.number else 0
+        residual = any("." in layer.layer for layer in self.whole)
+        stem = sum("." not in layer.layer for layer in self.whole) if residual else 0
         numbers = [f"Conv{self.whole.index(layer) + 1 - stem}" for layer in self.layers]
         return f"Block {self.number} ({', '.join(numbers)})" if self.number else f"stem ({self.name})"
 

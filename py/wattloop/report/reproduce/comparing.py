@@ -26,7 +26,7 @@ def stated(row: PaperRow, before: float | None = None) -> str:
     if row.accuracy is not None:
         start = "" if before is None else f"{share(before)} to "
         parts.append(f"accuracy {start}{share(row.accuracy)}")
-    return f"{row.method}, {row.values} values: {', '.join(parts)}"
+    return f"{row.network}, {row.method}, {row.values} values: {', '.join(parts)}"
 
 
 def measured(row: Row) -> str:
@@ -47,7 +47,7 @@ def beside(row: PaperRow, found: Result | None, place: str, before: float | None
         before: accuracy before compression by the paper.
     """
     if found is None:
-        return Claim(stated(row, before), place, "not measured", None, f"no checkpoint of {row.network} to measure")
+        return Claim(stated(row, before), place, "not measured", None, f"no such network of {row.network} here")
     mine = found.row
     gaps = [] if row.saving is None else [mine.datapath_saving - row.saving]
     gaps += _accuracy_gap(row, mine, before)

@@ -91,7 +91,7 @@ def _best(network: str, results: Sequence[Result], lost: float) -> str:
         sentence = f"{what}: {row.method} {row.setting} saves {share(row.datapath_saving)} ({change})."
     over = [r for r in results if r.row.datapath_saving_over_array is not None]
     anywhere = max(
-        (r for r in over if r.row.accuracy_int8 - r.row.accuracy <= lost + 1e-9),
+        (r for r in over if r.row.mac != DEFAULT_MAC and r.row.accuracy_int8 - r.row.accuracy <= lost + 1e-9),
         key=lambda r: r.row.datapath_saving_over_array or 0.0,
         default=None,
     )

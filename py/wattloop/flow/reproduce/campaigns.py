@@ -1,0 +1,145 @@
+"""Compression for the tables: which campaigns an exhibit takes, each kept when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.rows import Row, from_json
+from wattloop.flow.compression import COMPRESSION, compress_flow, progress_folder
+from wattloop.flow.models import ModelEntry, Models
+from wattloop.flow.progress import Progress
+from wattloop.flow.settings import Settings
+from wattloop.flow.simulator import Simulator
+from wattloop.flow.training import Trained, trained_network
+from wattloop.report.reproduce import paper
+from wattloop.report.reproduce.results import DEFAULT_MAC, GLOBAL, INT8, LAYERWISE, NAIVE, PRUNE, SET
+from wattloop.runs import Run
+from wattloop.store import Store, content_key
+
+_INT8 = "int8.safetensors"
+_ROWS, _POINTS = "rows.json", "points"
+
+Change = Callable[[CompressConfig], CompressConfig]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One campaign.
+
+    Attributes:
+        change: of the settings that the user gave.
+        setting: what its rows are called, so that they can be matched; "" for what the methods call them.
+    """
+
+    change: Change
+    setting: str = ""
+
+
+def _by(*methods: str) -> Task:
+    return Task(lambda config: replace(config, methods=methods))
+
+
+def _matched(ratio: float, size: int) -> Task:
+    """One choice for all layers and one for each, at the same pruning ratio and number of values."""
+
+    def change(config: CompressConfig) -> CompressConfig:
+        rivals = replace(config.baselines, global_ratios=(ratio,), global_values=(size,))
+        return replace(config, methods=(GLOBAL, LAYERWISE), ratios=(ratio,), set_sizes=(size,), baselines=rivals)
+
+    return Task(change, f"ratio={ratio:g} values={size}")
+
+
+def _naive(config: CompressConfig) -> CompressConfig:
+    sizes = tuple(row.values for row in paper.TABLE4 if row.method == "naive")
+    return replace(config, methods=(NAIVE, LAYERWISE), baselines=replace(config.baselines, naive_values=sizes))
+
+
+_PAIRS = tuple(dict.fromkeys((row.prune_ratio or 0.0, row.values) for row in paper.TABLE3))
+# The methods of table 1 and of the ablations are the user's.
+TASKS: Mapping[str, Sequence[Task]] = {
+    "table1": (Task(lambda config: config),),
+    "table2": (_by(LAYERWISE),),
+    "table3": tuple(_matched(ratio, size) for ratio, size in _PAIRS),
+    "table4": (Task(_naive),),
+    "figure4": (_by(PRUNE, SET, LAYERWISE),),
+    "ablations": (Task(lambda config: config),),
+}
+
+
+def compressed(
+    exhibit: str, settings: Settings, store: Store, progress: Progress
+) -> Iterator[tuple[Models, tuple[ModelEntry, ...]]]:
+    """Run the campaigns of an exhibit; one that was done before, or was killed, is not begun anew.
+
+    Args:
+        exhibit: its name.
+        settings: network, training, hardware, `compress` and `measure`.
+        store: keeps what is done.
+        progress: told of every step.
+
+    Yields:
+        The networks of each campaign as a folder of checkpoints.
+    """
+    trained = trained_network(settings, store=store, progress=progress)
+    for task in TASKS[exhibit]:
+        own = replace(settings, compress=task.change(settings.compress))
+        simulator = Simulator.of(own, store=store, progress=progress)
+        key = content_key("reproduce", progress_folder(own, trained, simulator).name, own.measure)
+        folder = store.entry("campaign", key, _campaign(own, trained, store, progress))
+        rows = from_json((folder / COMPRESSION / _ROWS).read_text())
+        entries = tuple(_entries(rows, task, own))
+        yield Models(folder, (_int8(own, entries), *entries)), entries
+
+
+def _campaign(settings: Settings, trained: Trained, store: Store, progress: Progress) -> Callable[[Path], None]:
+    """What fills the folder of a campaign."""
+    from wattloop.nn.checkpoint import save
+
+    def build(folder: Path) -> None:
+        compress_flow(settings, Run(folder), store=store, progress=progress)
+        save(trained.network, folder / _INT8)
+
+    return build
+
+
+def _entries(rows: Sequence[Row], task: Task, settings: Settings) -> Iterator[ModelEntry]:
+    """The networks that count: of the layer-wise method, which offers one after every layer, the last."""
+    last = max((k for k, row in enumerate(rows) if row.method == LAYERWISE), default=None)
+    for number, row in enumerate(rows):
+        # A method may go by the name of the network that all are held against; it stands there already.
+        if (row.method == LAYERWISE and number != last) or row.method == INT8:
+            continue
+        yield ModelEntry(
+            file=f"{COMPRESSION}/{_POINTS}/{number:03}.safetensors",
+            network=row.network,
+            dataset=row.dataset,
+            method=row.method,
+            setting=task.setting or row.setting,
+            mac=row.mac,
+            seed=row.seed,
+            role="compressed",
+            int8=_INT8,
+            accuracy=row.accuracy,
+            validation=row.validation,
+            command="this run",
+        )
+
+
+def _int8(settings: Settings, entries: Sequence[ModelEntry]) -> ModelEntry:
+    """The network that they were made from."""
+    network = settings.network
+    return ModelEntry(
+        file=_INT8,
+        network=network.model,
+        dataset=network.dataset,
+        method=INT8,
+        mac=entries[0].mac if entries else DEFAULT_MAC,
+        seed=network.seed,
+        role="int8",
+        accuracy=0.0,
+        validation=0.0,
+        command="this run",
+    )

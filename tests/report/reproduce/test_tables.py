@@ -1,0 +1,193 @@
+"""What tables 1 to 4, figure 4 and the ablations say follows from the rows: other rows, other sentences."""
+
+from __future__ import annotations
+
+import pytest
+from tests.report.reproduce.results import int8, layer, result
+
+from wattloop.report.reproduce import ablations, figure4, table1, table2, table3, table4
+from wattloop.report.reproduce.blocks import blocks
+from wattloop.report.reproduce.exhibit import Claim
+from wattloop.report.reproduce.results import best, shown
+
+NAMES = ("conv1", *(f"layer{s}.{b}.conv{c}" for s in (1, 2, 3) for b in (0, 1, 2) for c in (1, 2)))
+
+
+def resnet(savings: dict[str, float]) -> tuple:
+    return tuple(layer(name, 100.0 if name != "conv1" else 50.0, 1 - savings.get(name[:8], 0.4)) for name in NAMES)
+
+
+def about(claims: list[Claim], word: str) -> Claim:
+    return next(claim for claim in claims if word in claim.says)
+
+
+# Table 1
+
+
+def test_the_papers_method_is_held_against_its_row_by_saving_and_lost_accuracy() -> None:
+    close = table1.exhibit([int8(), result("layerwise", 0.59, 0.892)])
+    claim = next(c for c in close.claims if "58.6 % saved" in c.says)
+    assert claim.agrees is True
+    assert claim.says == "resnet20, ours, 16 values: 58.6 % saved, accuracy 92.5 % to 89.4 %"
+    assert "+0.4 points of saving" in claim.because
+    assert "nearest by datapath" in claim.because
+    assert "starts -0.5 points from the paper's" in claim.because
+
+
+@pytest.mark.parametrize(("saving", "accuracy"), [(0.40, 0.892), (0.59, 0.80)])
+def test_a_gap_in_either_is_a_difference(saving: float, accuracy: float) -> None:
+    made = table1.exhibit([int8(), result("layerwise", saving, accuracy)])
+    assert next(c for c in made.claims if "58.6 % saved" in c.says).agrees is False
+
+
+def test_the_accounting_that_comes_nearest_is_named() -> None:
+    made = table1.exhibit([int8(), result("layerwise", 0.49, 0.892)])
+    assert "nearest by functional" in next(c for c in made.claims if "58.6 % saved" in c.says).because
+
+
+def test_what_is_not_measured_is_open() -> None:
+    claim = next(c for c in table1.exhibit([int8(), result("layerwise", 0.5, 0.9)]).claims if "50.5 %" in c.says)
+    assert claim.agrees is None
+    assert claim.measured == "not measured"
+
+
+def test_a_win_is_over_the_rival_at_no_less_accuracy_on_the_same_cell() -> None:
+    rows = [
+        int8(),
+        result("layerwise", 0.50, 0.90),
+        result("ours", 0.60, 0.91),
+        result("ours", 0.70, 0.89),
+        result("ours", 0.80, 0.92, mac="split"),
+    ]
+    (sentence,) = [f for f in table1.exhibit(rows).findings if f.startswith("resnet20 on array: layerwise")]
+    assert sentence.endswith("ours  saves 60.0 % at 91.0 %: +10.0 points.")
+    alone = table1.exhibit([int8(), result("powerpruning", 0.5, 0.91), result("layerwise", 0.6, 0.90)]).findings
+    assert any("nothing measured here is as accurate" in sentence for sentence in alone)
+
+
+def test_the_best_within_a_loss_is_the_one_that_saves_most() -> None:
+    rows = [int8(), result("a", 0.5, 0.915), result("b", 0.6, 0.911), result("c", 0.7, 0.895)]
+    assert best(rows, 0.01) is rows[2]
+    assert best(rows, 0.03) is rows[3]
+    assert best(rows[:1], 0.03) is None
+    findings = table1.exhibit(rows).findings
+    assert findings[0] == ("resnet20 on the array cell at no more than 1.0 points lost: b  saves 60.0 % (-0.9 points).")
+
+
+def test_an_int8_row_shows_no_savings() -> None:
+    (cells,) = shown([int8().row]).to_dicts()
+    assert (cells["datapath"], cells["change"], cells["int8"]) == ("-", "-", "92.0 %")
+
+
+# Table 2
+
+
+def test_blocks_are_counted_as_the_paper_counts_them() -> None:
+    found = blocks(resnet({}))
+    assert [block.title for block in found][:3] == [
+        "stem (conv1)",
+        "Block 1 (Conv1, Conv2)",
+        "Block 2 (Conv3, Conv4)",
+    ]
+    assert found[9].title == "Block 9 (Conv17, Conv18)"
+    assert sum(block.share for block in found) == pytest.approx(1.0)
+    assert sum(block.points for block in found) == pytest.approx(0.4)
+    plain = blocks((layer("conv1"), layer("conv2")))
+    assert [block.title for block in plain] == ["Block 1 (Conv1)", "Block 2 (Conv2)"]
+
+
+def test_the_papers_blocks_are_compared_in_saving_and_share() -> None:
+    layers = resnet({"layer1.1": 0.618})
+    claims = table2.exhibit([int8(), result("layerwise", 0.5, 0.9, layers)]).claims
+    claim = about(list(claims), "Block 2")
+    assert claim.agrees is False
+    assert "+0.0 points of saving" in claim.because
+    assert "-10.3 points of share" in claim.because  # 200 of 1850 against 21.1 %
+    assert len(claims) == 4
+
+
+def test_what_the_papers_figures_leave_for_its_other_blocks_is_said() -> None:
+    (*_, last) = table2.exhibit([int8(), result("layerwise", 0.5, 0.9)]).findings
+    assert last.startswith("The paper's 4 blocks hold 56.3 % of the energy and bring 33.8 points")
+    assert last.endswith("must save 56.8 %.")
+
+
+# Table 3
+
+
+def matched(global_: tuple[float, float], layerwise: tuple[float, float]) -> Claim:
+    setting = "ratio=0.5 values=32"
+    rows = [
+        int8(),
+        result("global", *global_, setting=setting),
+        result("layerwise", *layerwise, setting=setting),
+        result("layerwise", 0.9, 0.9, setting="ratio=0.7 values=32"),
+    ]
+    made = table3.exhibit(rows)
+    assert len(made.findings) == 1
+    return about(list(made.claims), "ratio 0.5, K 32")
+
+
+def test_a_pair_agrees_if_layer_wise_is_ahead_in_both() -> None:
+    ahead = matched((0.45, 0.89), (0.47, 0.90))
+    assert (ahead.agrees, ahead.measured) == (True, "saves +2.0 points, accuracy +1.0 points")
+    mixed = matched((0.45, 0.91), (0.47, 0.90))
+    assert mixed.agrees is False
+    assert "ahead in saving and not ahead in accuracy" in mixed.because
+
+
+def test_pairs_that_were_not_measured_stay_open() -> None:
+    made = table3.exhibit([int8(), result("global", 0.5, 0.9, setting="ratio=0.5 values=32")])
+    assert {claim.agrees for claim in made.claims} == {None}
+    assert list(made.findings) == ["No two networks here have the same ratio and values."]
+
+
+# Table 4
+
+
+def test_naive_networks_answer_to_the_papers_by_their_number_of_values() -> None:
+    rows = [
+        int8(),
+        result("naive", 0.60, 0.597),
+        result("naive", 0.57, 0.70, max_values_per_layer=20),
+        result("layerwise", 0.55, 0.90),
+    ]
+    made = table4.exhibit(rows)
+    assert [claim.agrees for claim in made.claims] == [True, False, False]
+    assert made.findings[0].startswith("resnet20: the 16 cheapest values save 60.0 % and change the accuracy by -32.3")
+    assert "layerwise  saves -5.0 points more at +30.3 points of accuracy" in made.findings[0]
+
+
+# Figure 4
+
+
+@pytest.mark.parametrize(("both", "agrees"), [(0.5, True), (0.32, False)])
+def test_both_together_must_save_substantially_more(both: float, agrees: bool) -> None:
+    rows = [int8(), result("prune", 0.3, 0.9), result("set", 0.2, 0.9), result("layerwise", both, 0.9)]
+    (claim,) = figure4.exhibit(rows).claims
+    assert claim.agrees is agrees
+    assert "44.0 %" in claim.because  # 1 - 0.7 x 0.8
+
+
+def test_without_one_of_the_three_there_is_nothing_to_judge() -> None:
+    (claim,) = figure4.exhibit([int8(), result("prune", 0.3, 0.9)]).claims
+    assert claim.agrees is None
+    assert claim.because == "no network by set, layerwise"
+
+
+# Ablations
+
+
+def test_parts_are_held_against_the_first_network_of_their_kind() -> None:
+    rows = [
+        int8(),
+        result("layerwise", 0.5, 0.90),
+        result("ours", 0.6, 0.91, mapped=True),
+        result("x", 0.4, 0.9, seed=1),
+    ]
+    made = ablations.exhibit(rows)
+    assert made.tables["Against the first"].to_dicts()[0]["datapath"] == "+10.0 points"
+    assert list(made.findings) == [
+        "resnet20: ours on array, mapped takes 20.0% less datapath energy than layerwise on array, at +1.0 points of"
+        " accuracy."
+    ]
