@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from wattloop.errors import ModelError
 from wattloop.nn.config import TrainConfig
-from wattloop.nn.constraint import AllowedWeights, clone, constrain, constraint_of, release
+from wattloop.nn.constraint import AllowedWeights, constrain, constraint_of, release
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.train import fit
@@ -138,20 +138,6 @@ def test_integer_weights_can_be_set(lenet: QuantizedNetwork) -> None:
     wanted = np.random.default_rng(2).integers(-128, 128, (16, 150)).astype(np.int8)
     lenet.set_integer_weight("conv2", wanted)
     assert np.array_equal(lenet.integer_weight("conv2"), wanted)
-
-
-def test_a_clone_is_constrained_and_released_for_itself(lenet: QuantizedNetwork) -> None:
-    """torch keeps the constrained weight on a class that copies would share."""
-    constrain(lenet, "conv2", VALUES)
-    before = lenet.integer_weight("conv2")
-    twin = clone(lenet)
-    release(lenet, "conv2")
-    assert np.array_equal(twin.integer_weight("conv2"), before)
-    constrain(lenet, "conv2", [0])
-    again = clone(twin)
-    release(twin, "conv2")
-    assert not lenet.integer_weight("conv2").any()
-    assert np.array_equal(again.integer_weight("conv2"), before)
 
 
 def test_copies_of_a_constrained_network_are_released_apart(lenet: QuantizedNetwork) -> None:

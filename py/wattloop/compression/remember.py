@@ -159,6 +159,17 @@ class RememberedSubject:
         """See `Subject`; remembered."""
         return self._quality("score", images, lambda: self._subject.score(images))
 
+    def scores(self, layer: str, constraints: Sequence[Constraint], images: int | None = None) -> list[Quality]:
+        """See `Subject`; those that are not remembered are tried side by side."""
+        keys = [content_key("scores", self.digest, layer, found, images) for found in constraints]
+        recalled = ((key, self.memory.recall(key)) for key in keys)
+        known = {key: found for key, found in recalled if found is not None}
+        due = {key: found for key, found in zip(keys, constraints, strict=True) if key not in known}
+        for key, quality in zip(due, self._subject.scores(layer, list(due.values()), images), strict=True):
+            known[key] = asdict(quality)
+            self.memory.keep(key, known[key])
+        return [Quality(**known[key]) for key in keys]
+
     def test(self) -> Quality:
         """See `Subject`; remembered."""
         return self._quality("test", None, self._subject.test)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,7 +28,7 @@ from wattloop.compression.states import StateCodec
 from wattloop.compression.stream import Journal
 from wattloop.compression.subject import Constraint
 from wattloop.errors import ModelError
-from wattloop.nn.constraint import clone, constraint_of
+from wattloop.nn.constraint import constraint_of
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.power.oracle import HardwareMapping
@@ -87,7 +88,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
     config = CompressConfig() if config is None else config
     methods = chosen(config.methods)
     own = _own(network)
-    subject = NetworkSubject(own, dataset, config, free.values, teacher or clone(network))
+    subject = NetworkSubject(own, dataset, config, free.values, teacher or copy.deepcopy(network))
     for name in own.layers:
         subject.constrain(name, free)
     architecture = "" if network.architecture is None else network.architecture.name
@@ -100,13 +101,13 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
         naming = Naming(architecture, dataset.name, mac)
         networks: list[QuantizedNetwork] = []
         assembly = Assembly(remembered, profilers, config, measured, naming)
-        result = assembly.result(found, lambda: networks.append(clone(own)))
+        result = assembly.result(found, lambda: networks.append(copy.deepcopy(own)))
     return replace(result, network=networks[-1], networks=tuple(networks[:-1]))
 
 
 def _own(network: QuantizedNetwork) -> QuantizedNetwork:
     """A copy with its tensors laid out as training does it: what is computed must not depend on who trained."""
-    own = clone(network)
+    own = copy.deepcopy(network)
     own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return own
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -121,21 +120,6 @@ def constraint_of(network: QuantizedNetwork, name: str) -> Constraint | None:
     values = tuple(int(v) for v in found.values.tolist())
     mask = found.mask.cpu().numpy().astype(bool).reshape(len(found.mask), -1) if found.mask.numel() else None
     return Constraint(None if len(values) == WEIGHT_HIGH - WEIGHT_LOW + 1 else values, mask)
-
-
-def clone(network: QuantizedNetwork) -> QuantizedNetwork:
-    """A copy that shares nothing with `network`: constraining the one leaves the other alone.
-
-    torch makes a class for every constrained layer and changes it when the constraint is lifted; `copy.deepcopy` would
-    have both networks share it.
-    """
-    own = copy.deepcopy(network)
-    for layer in own.layers.values():
-        if _parametrisation(layer) is not None:
-            shared = type(layer.module)
-            space = {name: value for name, value in vars(shared).items() if name not in ("__dict__", "__weakref__")}
-            layer.module.__class__ = type(shared.__name__, shared.__bases__, space)
-    return own
 
 
 def release(network: QuantizedNetwork, name: str, *, bake: bool = False) -> None:
