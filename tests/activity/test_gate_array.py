@@ -14,11 +14,15 @@ from wattloop.activity.bitparallel.array_contract import gate_array, random_tile
 from wattloop.activity.bitparallel.engine import Engine
 from wattloop.activity.cosim.array_bench import count_nets, with_counters
 from wattloop.activity.drive import switching_nets
+from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
+from wattloop.arith.mapping import HardwareMapping
+from wattloop.arith.tiling import tile_count
 from wattloop.errors import NetlistError
 from wattloop.gates.libraries import resolve
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.gates.synthesis import Synthesis, run_synthesis
+from wattloop.power.tile_energies import check_mapping, run_at
 
 # One tile that fills the array, one that leaves rows and columns, one that leaves columns only.
 SHAPES = {2: [(2, 3, 4), (1, 2, 3)], 4: [(4, 4, 5), (3, 2, 5), (4, 1, 2)], 8: [(8, 8, 4), (5, 7, 3)]}
@@ -64,6 +68,22 @@ def test_offsets_of_a_small_array_are_preloaded() -> None:
     checks = list(gate_array(cell, spec, tiles, "icarus"))
     assert [check for check in checks if not check.passed] == []
     assert len(checks) == 4 * (2 * len(SHAPES[2]) - 1)
+
+
+def test_a_mapped_layer_toggles_an_array_of_netlists_as_its_tiles_say() -> None:
+    """Flipped filters, an offset a channel, rows and pixels in another order: every net of every cell."""
+    cell, spec = small("array", psum_preload=True)
+    rng, mac = np.random.default_rng(4), spec.mac
+    low, high = mac.weight_range
+    weight = rng.integers(low + 1, high + 1, (3, 4)).astype(np.int8)
+    layer = IntegerLayer("c", "conv", ConvGeometry(4, 3, 2, 2), weight, activation_bits=mac.activation_bits)
+    trace = LayerTrace(layer, rng.integers(0, mac.activation_range[1] + 1, (1, 4, 2, 2)).astype(np.uint8))
+    mapping = HardwareMapping((3, -2, 0), (2, 0, 3, 1), (0, 2), "snake")
+    check_mapping(layer, spec, mapping)
+    tiles = [run_at(trace, spec, index, mapping) for index in range(tile_count(trace, spec))]
+    assert len(tiles) == 2
+    np.testing.assert_array_equal(tiles[0].weights, weight[:, [2, 0]].T * np.array([-1, 1, -1]))
+    assert [check for check in gate_array(cell, spec, tiles, "icarus") if not check.passed] == []
 
 
 def test_offsets_of_an_array_in_rtl_are_preloaded() -> None:

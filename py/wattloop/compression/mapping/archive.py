@@ -32,7 +32,10 @@ def load_mappings(path: Path) -> dict[str, HardwareMapping]:
         StorageError: missing, or no file of mappings; names what is wrong.
     """
     try:
-        return dict(_CONVERTER.structure(json.loads(path.read_bytes()), dict[str, HardwareMapping]))
+        data = json.loads(path.read_bytes())
+        if not isinstance(data, dict):
+            raise ValueError("it holds no table of layers")
+        return dict(_CONVERTER.structure(data, dict[str, HardwareMapping]))
     except (OSError, ValueError, cattrs.BaseValidationError) as error:
         said = "; ".join(cattrs.transform_error(error)) if isinstance(error, cattrs.BaseValidationError) else str(error)
         raise StorageError(f"cannot read the mappings {path}: {said}; choose them again with wattloop map") from error
