@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import chain
 
 from wattloop.activity.backend import backend
@@ -13,6 +14,7 @@ from wattloop.arith.mapping import HardwareMapping
 from wattloop.compression.mapping.archive import save_mappings
 from wattloop.compression.mapping.choose import choose_mappings
 from wattloop.compression.mapping.options import MappingOptions
+from wattloop.compression.mapping.remembered import Remembered
 from wattloop.compression.one_shot import one_shot
 from wattloop.flow.estimation import tracer
 from wattloop.flow.fitting import fit_facts
@@ -27,7 +29,6 @@ from wattloop.power.oracle import EnergyOracle
 from wattloop.power.survey import Survey, TracedNetwork
 from wattloop.power.tile_energies import TileEnergies, total_fj
 from wattloop.power.tile_meter import TileMeter
-from wattloop.power.tile_oracle import TileOracle
 from wattloop.runs import Run
 from wattloop.store import Store
 
@@ -150,11 +151,15 @@ class _Bench:
 
     def _choose(self, title: str, options: MappingOptions) -> dict[str, HardwareMapping]:
         tables: EnergyOracle | None = self._simulator.tables(self._train) if options.signs == "values" else None
-        chosen = self._chosen
-        whole = self._simulator.tiles(self._train)
-        quick: TileOracle = replace(whole, backend=backend(chosen.chooser), tiles=chosen.chosen_tiles, seed=chosen.seed)
         with self._progress.step(f"choosing {title}") as step:
-            return choose_mappings(self._train, {}, tables, quick, options, step)
+            return choose_mappings(self._train, {}, tables, self._quick, options, step)
+
+    @cached_property
+    def _quick(self) -> Remembered:
+        """Measures filters on a few tiles of the training images."""
+        chosen, by = self._chosen, backend(self._chosen.chooser)
+        whole = self._simulator.tiles(self._train)
+        return Remembered(replace(whole, backend=by, tiles=chosen.chosen_tiles, seed=chosen.seed))
 
     def _measured(self, title: str, mappings: Mapping[str, HardwareMapping]) -> list[Sequence[TileEnergies]]:
         hardware, chosen = self._simulator.hardware, self._chosen

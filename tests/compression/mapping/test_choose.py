@@ -18,9 +18,10 @@ from wattloop.compression.mapping.archive import load_mappings, save_mappings
 from wattloop.compression.mapping.choose import choose_mappings
 from wattloop.compression.mapping.filters import FILTER_OFFSETS
 from wattloop.compression.mapping.options import MappingOptions
+from wattloop.compression.mapping.remembered import Remembered
 from wattloop.compression.mapping.rows import quietest_first, row_activity
 from wattloop.errors import ConfigError, OverflowRangeError, StorageError
-from wattloop.power.oracle import HardwareMapping
+from wattloop.power.oracle import FilterOracle, HardwareMapping
 
 NONE = MappingOptions("none", "none", "none", "raster")
 
@@ -56,9 +57,9 @@ def trace() -> LayerTrace:
     return LayerTrace(layer, inputs.astype(np.uint8))
 
 
-def chosen(trace: LayerTrace, options: MappingOptions, oracle: FakeOracle | None = None) -> HardwareMapping:
+def chosen(trace: LayerTrace, options: MappingOptions, oracle: FilterOracle | None = None) -> HardwareMapping:
     tiles = oracle or Filters({"conv": 1.0})
-    return choose_mappings([trace], {}, FakeOracle({"conv": 1.0}), tiles, options)["conv"]  # type: ignore[arg-type]
+    return choose_mappings([trace], {}, FakeOracle({"conv": 1.0}), tiles, options)["conv"]
 
 
 def test_each_freedom_alone_moves_nothing_else(trace: LayerTrace) -> None:
@@ -99,6 +100,29 @@ def test_weights_at_hand_stand_in_for_those_of_the_trace(trace: LayerTrace) -> N
     found = choose_mappings([trace], {"conv": weight}, None, Noting({"conv": 1.0}), MappingOptions())["conv"]
     np.testing.assert_array_equal(seen[0], weight)
     assert found.row_order == (*(k for k in range(18) if k != 3), 3)
+
+
+def test_filters_are_measured_once(trace: LayerTrace) -> None:
+    asked: list[int] = []
+
+    class Noting(Filters):
+        def filter_energies_fj(
+            self, layer: str, weights: np.ndarray, mappings: Sequence[HardwareMapping]
+        ) -> np.ndarray:
+            asked.append(len(mappings))
+            return super().filter_energies_fj(layer, weights, mappings)
+
+    oracle, memory = Filters({"conv": 1.0}), Remembered(Noting({"conv": 1.0}))
+    for options in (
+        replace(NONE, signs="tiles"),
+        replace(NONE, signs="tiles", offsets="channel"),
+        replace(NONE, offsets="layer"),
+    ):
+        assert chosen(trace, options, memory) == chosen(trace, options, oracle)
+    # Two signs without an offset; then the offsets with both signs; then nothing new.
+    assert asked == [2, 2 * (len(FILTER_OFFSETS) - 1)]
+    other = choose_mappings([trace], {"conv": -trace.layer.weight}, None, memory, replace(NONE, signs="tiles"))
+    assert other["conv"].flipped_filters == (1,) and asked[2:] == [2]
 
 
 def test_a_layer_of_which_no_filter_fits_is_refused(trace: LayerTrace) -> None:
