@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from wattloop.power.oracle import IDENTITY, FilterOracle, HardwareMapping, LayerEnergy
+from wattloop.power.oracle import IDENTITY, FilterOracle, HardwareMapping, LayerEnergy, WeightPrices
 
 Int8 = npt.NDArray[np.int8]
 Float = npt.NDArray[np.float64]
@@ -42,6 +42,10 @@ class Remembered:
     def value_energy_fj(self, layer: str) -> Float:
         """See `EnergyOracle`."""
         return self.tiles.value_energy_fj(layer)
+
+    def weight_prices(self, layer: str) -> WeightPrices:
+        """See `EnergyOracle`."""
+        return self.tiles.weight_prices(layer)
 
     def filter_energies_fj(self, layer: str, weights: Int8, mappings: Sequence[HardwareMapping]) -> Float:
         """See `FilterOracle`."""
