@@ -90,7 +90,9 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     yield left
 
 
-@pytest.mark.parametrize(("names", "salt"), [(("layerwise",), None), (("layerwise", "four-bit"), 5), (("set",), None)])
+@pytest.mark.parametrize(
+    ("names", "salt"), [(("layerwise",), None), (("layerwise", "four-bit"), 5), (("set", "prune"), None)]
+)
 def test_a_run_killed_at_any_write_ends_as_an_undisturbed_one(
     names: tuple[str, ...], salt: int | None, tmp_path: Path, deadly: list[int]
 ) -> None:

@@ -66,7 +66,7 @@ def networks(result: CompressionResult) -> tuple[tuple[str, ...], list[tuple[str
             (
                 mark,
                 row.method,
-                row.setting,
+                f"{row.setting} (laid out)" if row.mapped else row.setting,
                 percent(row.validation),
                 percent(row.accuracy),
                 percent(row.datapath_saving, row.datapath_saving_error),

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from cattrs import BaseValidationError
+from cattrs import BaseValidationError, Converter
 from cattrs.preconf.json import make_converter
 from torch import nn
 
 from wattloop.compression import journal, rows
+from wattloop.compression.mapping.archive import from_plain, plain, save_mappings
 from wattloop.compression.remap import GREATEST, LEAST
-from wattloop.compression.result import CompressionResult, Figures, LayerResult
+from wattloop.compression.result import CompressionResult, Figures, LayerResult, PointResult
+from wattloop.compression.subject import Quality
 from wattloop.errors import ModelError, StorageError
 from wattloop.nn import checkpoint
 from wattloop.nn.network import QuantizedNetwork
@@ -49,8 +51,7 @@ def save(result: CompressionResult, folder: Path) -> None:
         checkpoint.save(network, folder / POINTS / f"{number:03}.safetensors")
     for number, point in enumerate(result.points):
         if point.mappings:
-            laid = make_converter().unstructure(point.mappings)
-            write_atomic(folder / POINTS / f"{number:03}.mapping.json", json.dumps(laid, indent=1) + "\n")
+            save_mappings(folder / POINTS / f"{number:03}.mapping.json", point.mappings)
     write_atomic(folder / JOURNAL, journal.to_lines(result.journal))
     write_atomic(folder / RESULT, json.dumps(_summary(result), indent=2) + "\n")
 
@@ -85,7 +86,7 @@ def _network(path: Path, model: nn.Module | None) -> QuantizedNetwork | None:
 def _summary(result: CompressionResult) -> dict[str, Any]:
     """All figures but those that stand in the Parquet files."""
     figures = Figures(**{f.name: getattr(result, f.name) for f in fields(Figures)})
-    summary: dict[str, Any] = {"format": FORMAT} | make_converter().unstructure(figures)
+    summary: dict[str, Any] = {"format": FORMAT} | _converter().unstructure(figures)
     for layer in summary["layers"]:
         for name in (*_STAGES, *_PER_VALUE):
             del layer[name]
@@ -102,7 +103,25 @@ def _figures(folder: Path) -> Figures:
         here = pl.col("layer") == layer["layer"]
         layer.update(_read_energies(energies.filter(here)))
         layer.update({name: values.filter(here)[name].to_list() for name in _PER_VALUE})
-    return make_converter().structure(summary, Figures)
+    return _converter().structure(summary, Figures)
+
+
+def _converter() -> Converter:
+    """JSON for everything; a mapping says offsets in one number or in many."""
+    converter = make_converter()
+    converter.register_unstructure_hook(PointResult, lambda point: vars(point) | _point(point))
+    converter.register_structure_hook(PointResult, _read_point)
+    return converter
+
+
+def _point(point: PointResult) -> dict[str, Any]:
+    qualities = {name: asdict(getattr(point, name)) for name in ("validation", "test")}
+    return qualities | {"mappings": plain(point.mappings)}
+
+
+def _read_point(found: dict[str, Any], _: type[PointResult]) -> PointResult:
+    qualities = {name: Quality(**found[name]) for name in ("validation", "test")}
+    return PointResult(**(found | qualities | {"mappings": from_plain(found["mappings"])}))
 
 
 def _energy_rows(result: LayerResult) -> list[dict[str, Any]]:

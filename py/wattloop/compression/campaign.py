@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from wattloop.arith.layer import LayerTrace
 from wattloop.compression import journal
 from wattloop.compression.budget import Budget
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import CampaignStarted, Event, MethodStarted, PointFound, TimeSpent
+from wattloop.compression.mapping.archive import from_plain, plain
 from wattloop.compression.method import Aiming, Lab, Method, Point
 from wattloop.compression.remember import RememberedProfiler, RememberedSubject
 from wattloop.compression.rows import setting_text
@@ -24,6 +26,19 @@ from wattloop.store import content_key
 
 
 @dataclass(frozen=True, eq=False)
+class Mapper:
+    """What lays layers onto the array so that they cost less and compute the same.
+
+    Attributes:
+        images: training images that it wants to see.
+        choose: mappings of the layers of traces, by name.
+    """
+
+    images: int
+    choose: Callable[[Sequence[LayerTrace]], Mapping[str, HardwareMapping]]
+
+
+@dataclass(frozen=True, eq=False)
 class Profilers:
     """What prices layers.
 
@@ -32,12 +47,14 @@ class Profilers:
         tiles: builds oracles that simulate real tiles.
         pooled: builds oracles with one table for all layers; None where `tables` serves for that, too.
         facts: all that stands behind them, in words or as a hash.
+        mapper: lays out networks, if they are to be offered laid out, too.
     """
 
     tables: Profiler
     tiles: Profiler
     pooled: Profiler | None = None
     facts: str = ""
+    mapper: Mapper | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +112,7 @@ class Campaign:
         self, subject: RememberedSubject, profilers: Profilers, config: CompressConfig, told: Journal, budget: Budget
     ) -> None:
         self._subject, self._config, self._journal, self._budget = subject, config, told, budget
-        self._memory = subject.memory
+        self._memory, self._mapper = subject.memory, profilers.mapper
         tiles = RememberedProfiler(profilers.tiles, lambda: subject.memory, profilers.facts)
         self._lab = Lab(
             subject,
@@ -126,7 +143,7 @@ class Campaign:
                 break
             self._recall(int8.state)
             self._journal(MethodStarted(name, method.parts(self._lab)))
-            offers += [self._taken(name, point) for point in method.points(self._lab)]
+            offers += [offer for point in method.points(self._lab) for offer in self._taken(name, point)]
         spent = self._lab.out_of_time()
         if spent:
             self._journal(TimeSpent(name))
@@ -143,14 +160,24 @@ class Campaign:
         quality, seed = int8.validation, self._config.seed
         self._journal(CampaignStarted(tuple(methods), quality.accuracy, quality.loss, int8.energy_fj, limit, seed))
 
-    def _taken(self, method: str, point: Point) -> Offer:
+    def _taken(self, method: str, point: Point) -> Iterator[Offer]:
+        """The point as it is, and laid out at less cost where that is wanted and the method has not done it."""
         before = self._subject.snapshot()
         self._subject.restore(point.state)
-        state, energy = self._subject.save(self._memory), self._energy_fj(point.mappings)
+        yield self._offered(method, point, point.mappings)
+        if self._mapper is not None and not point.mappings:
+            yield self._offered(method, point, from_plain(self._step("mapping", self._laid)))
         self._subject.restore(before)
+
+    def _offered(self, method: str, point: Point, mappings: Mapping[str, HardwareMapping]) -> Offer:
+        state, energy = self._subject.save(self._memory), self._energy_fj(mappings)
         setting, quality = setting_text(point.setting), point.validation
-        self._journal(PointFound(method, setting, quality.accuracy, quality.loss, energy))
-        return Offer(method, setting, state, quality, energy, point.mappings, point.asked)
+        self._journal(PointFound(method, setting, quality.accuracy, quality.loss, energy, bool(mappings)))
+        return Offer(method, setting, state, quality, energy, mappings, point.asked)
+
+    def _laid(self) -> dict[str, Any]:
+        assert self._mapper is not None
+        return plain(self._mapper.choose(self._subject.trace(self._mapper.images, self._lab.scope, "train")))
 
     def _energy_fj(self, mappings: Mapping[str, HardwareMapping]) -> float:
         """Energy of the layers in scope by real tiles of training images, fJ per image."""

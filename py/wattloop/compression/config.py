@@ -59,6 +59,8 @@ class CompressConfig:
         profile_images: training images that the energy tables are profiled on.
         tile_images: training images whose tiles are simulated at every layer that is accepted.
         methods: names of the methods, in the order in which they have their turn.
+        mapped: also offer every network laid onto the array as it costs least on training images; it computes the
+            same.
         max_hours: hours after which the run ends with what it has, over all its processes; 0 for no end.
         seed: of everything random here.
         rate_distortion: settings of the rate-distortion method alone.
@@ -96,6 +98,7 @@ class CompressConfig:
     profile_images: int = 8
     tile_images: int = 8
     methods: tuple[str, ...] = ("layerwise",)
+    mapped: bool = False
     max_hours: float = 0.0
     seed: int = 0
     rate_distortion: RateDistortionConfig = field(default_factory=RateDistortionConfig)

@@ -57,13 +57,17 @@ class ValuesChosen:
 
 @dataclass(frozen=True)
 class PointFound:
-    """A method offers a network; its energy is by real tiles of training images."""
+    """A method offers a network; its energy is by real tiles of training images.
+
+    `mapped` tells that it is laid onto the array other than as it is.
+    """
 
     method: str
     setting: str
     accuracy: float
     loss: float
     energy_fj: float
+    mapped: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from wattloop.compression.config import CompressConfig
 from wattloop.flow.compression import mac_name, measuring, profilers
 from wattloop.flow.estimation import traced, tracer
+from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import legal_weights
@@ -105,8 +106,8 @@ def compress(
     from wattloop.compression import run
 
     simulator = simulator or Simulator()
-    priced = profilers(simulator)
     settings = config or CompressConfig()
+    priced = profilers(simulator, MappingSettings() if settings.mapped else None)
     return run.compress(
         network,
         dataset,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattloop.activity.backend import backend
+from wattloop.arith.layer import LayerTrace
 from wattloop.arith.tiling import check_overflow
-from wattloop.compression.campaign import Profilers
+from wattloop.compression.campaign import Mapper, Profilers
+from wattloop.compression.mapping.choose import choose_mappings
 from wattloop.compression.methods import chosen
 from wattloop.compression.stream import JOURNAL
 from wattloop.errors import ConfigError
 from wattloop.flow.events import Watch
 from wattloop.flow.inputs import check_inputs
+from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.measurement import measure
 from wattloop.flow.progress import SILENT, Progress
@@ -83,10 +88,28 @@ def _require_fitting(trained: Trained, simulator: Simulator) -> None:
         check_overflow(seen.layer, simulator.hardware.array)
 
 
-def profilers(simulator: Simulator) -> Profilers:
-    """What prices layers: tables and tiles of the simulator."""
-    facts = content_key(simulator.key, simulator.estimate, course_key())
-    return Profilers(simulator.tables, simulator.tiles, simulator.pooled.tables, facts)
+def profilers(simulator: Simulator, mapping: MappingSettings | None = None) -> Profilers:
+    """What prices layers: tables and tiles of the simulator.
+
+    Args:
+        simulator: hardware and sampling.
+        mapping: how layers are laid onto the array at less cost; None leaves them as they are.
+    """
+    facts = content_key(simulator.key, simulator.estimate, mapping, course_key())
+    laid = None if mapping is None else Mapper(mapping.chosen_images, lambda traces: _laid(simulator, mapping, traces))
+    return Profilers(simulator.tables, simulator.tiles, simulator.pooled.tables, facts, laid)
+
+
+def _laid(simulator: Simulator, chosen: MappingSettings, traces: Sequence[LayerTrace]) -> Mapping[str, HardwareMapping]:
+    tables = simulator.tables(traces) if chosen.options.signs == "values" else None
+    whole = simulator.tiles(traces)
+    quick = dataclasses.replace(whole, backend=backend(chosen.chooser), tiles=chosen.chosen_tiles, seed=chosen.seed)
+    with simulator.progress.step("laying layers onto the array") as step:
+        return choose_mappings(traces, {}, tables, quick, chosen.options, step)
+
+
+def _mapping(settings: Settings) -> MappingSettings | None:
+    return settings.mapping if settings.compress.mapped else None
 
 
 def measuring(dataset: Dataset, simulator: Simulator, settings: MeasureSettings) -> Measure:
@@ -116,7 +139,7 @@ def _compress(
         return compress(
             trained.network,
             trained.dataset,
-            profilers(simulator),
+            profilers(simulator, _mapping(settings)),
             settings.compress,
             measure=measuring(trained.dataset, simulator, settings.measure),
             mac=mac_name(settings.hardware.array.mac),
@@ -131,5 +154,6 @@ def progress_folder(settings: Settings, trained: Trained, simulator: Simulator) 
     """Where a compression with these inputs keeps what it has found out."""
     from wattloop.compression.run import run_key
 
-    key = run_key(trained.network, trained.dataset, settings.compress, profilers(simulator).facts, trained.teacher)
+    facts = profilers(simulator, _mapping(settings)).facts
+    key = run_key(trained.network, trained.dataset, settings.compress, facts, trained.teacher)
     return resume_folder(simulator.store, key)

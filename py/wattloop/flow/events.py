@@ -106,7 +106,8 @@ def _(event: ValuesChosen) -> str:
 
 @sentence.register
 def _(event: PointFound) -> str:
-    return f"{event.method} {event.setting}: validation {event.accuracy:.2%}"
+    laid = ", laid out at less cost" if event.mapped else ""
+    return f"{event.method} {event.setting}{laid}: validation {event.accuracy:.2%}"
 
 
 @sentence.register

@@ -22,7 +22,18 @@ def save_mappings(path: Path, mappings: Mapping[str, HardwareMapping]) -> None:
         StorageError: the file cannot be written.
     """
     with storage_errors(path):
-        write_atomic(path, json.dumps(_CONVERTER.unstructure(dict(mappings)), indent=1) + "\n")
+        write_atomic(path, json.dumps(plain(mappings), indent=1) + "\n")
+
+
+def plain(mappings: Mapping[str, HardwareMapping]) -> dict[str, Any]:
+    """Mappings as JSON says them."""
+    found: dict[str, Any] = json.loads(json.dumps(_CONVERTER.unstructure(dict(mappings))))
+    return found
+
+
+def from_plain(found: dict[str, Any]) -> dict[str, HardwareMapping]:
+    """What `plain` gave."""
+    return dict(_CONVERTER.structure(found, dict[str, HardwareMapping]))
 
 
 def load_mappings(path: Path) -> dict[str, HardwareMapping]:
@@ -35,7 +46,7 @@ def load_mappings(path: Path) -> dict[str, HardwareMapping]:
         data = json.loads(path.read_bytes())
         if not isinstance(data, dict):
             raise ValueError("it holds no table of layers")
-        return dict(_CONVERTER.structure(data, dict[str, HardwareMapping]))
+        return from_plain(data)
     except (OSError, ValueError, cattrs.BaseValidationError) as error:
         said = "; ".join(cattrs.transform_error(error)) if isinstance(error, cattrs.BaseValidationError) else str(error)
         raise StorageError(f"cannot read the mappings {path}: {said}; choose them again with wattloop map") from error
