@@ -16,12 +16,14 @@ threads = 1
 epochs = 1
 threads = 1
 [characterize]
-simulator = "bitparallel"
+simulator = "bitparallel-timed"
 pairs = 64
 tiles = 8
 [estimate]
 images = 2
 tiles = 4
+[measure]
+images = 1
 [compress]
 ratios = [0.5]
 set_sizes = [16]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,17 @@ from wattloop.gates.spec import MacSpec
 from wattloop.runs import run_folder
 from wattloop.store import Store, cache_root
 
-FILES = ["journal.jsonl", "layers.parquet", "network.safetensors", "result.json", "values.parquet"]
+FILES = [
+    "journal.jsonl",
+    "layers.parquet",
+    "network.safetensors",
+    "points/000.safetensors",
+    "points/001.safetensors",
+    "result.json",
+    "rows.json",
+    "rows.parquet",
+    "values.parquet",
+]
 
 
 def compressed(settings: Settings, out: Path, store: Store | None = None) -> Path:
@@ -33,7 +43,8 @@ def compressed(settings: Settings, out: Path, store: Store | None = None) -> Pat
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +80,7 @@ def test_the_run_holds_everything(folder: Path) -> None:
     assert sorted(contents(folder)) == FILES
     names = {path.name for path in folder.parent.iterdir()}
     assert names == {"config.toml", "provenance.json", "report.md", "plots", COMPRESSION}
-    assert json.loads((folder.parent / "provenance.json").read_text())["simulator"] == "bitparallel"
+    assert json.loads((folder.parent / "provenance.json").read_text())["simulator"] == "bitparallel-timed"
 
 
 def test_validation_never_ends_below_the_bound(result: CompressionResult) -> None:
@@ -86,14 +97,17 @@ def test_the_saved_network_keeps_to_its_sets(result: CompressionResult) -> None:
             assert 0 in layer.values
 
 
-def test_table_and_tiles_both_see_a_saving(result: CompressionResult) -> None:
-    assert result.tiles_saving is not None
+def test_the_rows_are_exact_and_of_the_same_network(result: CompressionResult) -> None:
     assert 0 < result.table_saving < 1
-    tiles = [(layer.tiles_before, layer.tiles_after) for layer in result.layers]
-    before = sum(old.energy.dynamic_fj for old, _ in tiles if old)
-    error = math.hypot(*(one.standard_error_fj for pair in tiles for one in pair if one)) / before
-    assert error > 0
-    assert abs(result.tiles_saving - result.table_saving) < 3 * error
+    assert result.best is not None
+    assert len(result.rows) == len(result.points)
+    row = result.rows[result.best]
+    assert (row.images, row.tiles, row.datapath_saving_error) == (1, "all", 0.0)
+    assert row.datapath_saving == pytest.approx(result.tiles_saving)
+    assert (row.validation, row.accuracy) == (result.validation_after.accuracy, result.test_after.accuracy)
+    assert 0 < row.functional_fj < row.datapath_fj < row.total_fj
+    assert row.datapath_fj < row.array_fj
+    assert row.max_values_per_layer == 16
 
 
 def test_the_same_seeds_give_the_same_bits_with_nothing_cached(
@@ -154,12 +168,20 @@ def ended(process: subprocess.Popen[str]) -> int:
     return process.returncode
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(folder: Path, cache: Path, tmp_path: Path, started: Started) -> None:
-    process = started("conv1: 50% pruned")
+@pytest.mark.parametrize("moment", ["not to fall below", "conv1: 50% pruned"])
+def test_a_killed_run_goes_on_to_the_same_bits(
+    moment: str, folder: Path, cache: Path, tmp_path: Path, started: Started
+) -> None:
+    """kill -9 when it has just said something, and once more a little later."""
+    process = started(moment)
     process.kill()
     assert ended(process) == -signal.SIGKILL
-    assert list(cache.glob("resume/*/progress.json"))
+    assert list(cache.glob("resume/*/journal.jsonl"))
     assert not (tmp_path / "runs" / "a").exists()
+    process = started("going on where an interrupted run stood")
+    time.sleep(1.0)
+    process.kill()
+    ended(process)
     process = started("going on where an interrupted run stood")
     assert ended(process) == 0
     assert contents(tmp_path / "runs" / "a" / COMPRESSION) == contents(folder)

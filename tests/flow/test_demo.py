@@ -69,7 +69,7 @@ def test_one_run_folder_holds_it_all(done: subprocess.CompletedProcess[str]) -> 
         "tables/conv1.parquet",
         "tables/conv2.parquet",
         "compression/result.json",
-        "plots/energy_by_value_functional.png",
+        "plots/energy_by_value_datapath.png",
         "plots/energy_by_layer.png",
     ):
         assert (run / name).is_file(), name
