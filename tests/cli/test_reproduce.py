@@ -27,3 +27,8 @@ def test_readers_get_the_table_the_claims_and_the_place(wattloop: Callable) -> N
 
 def test_unknown_exhibits_are_refused(refused_here: Callable[..., str]) -> None:
     assert refused_here("reproduce", "table5").startswith("unknown exhibit 'table5'; known: ")
+
+
+def test_outside_of_a_checkout_the_folder_of_models_is_asked_for(refused_here: Callable[..., str]) -> None:
+    told = refused_here("reproduce", "table1", "--from-models")
+    assert told == "models holds no index.toml: run in a checkout of wattloop, or name the folder with --models"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
+from wattloop.compression.mapping.archive import save_mappings
 from wattloop.errors import ConfigError, ModelError, StorageError
-from wattloop.flow.models import Models, load_mappings
+from wattloop.flow.models import Models
 from wattloop.power.oracle import HardwareMapping
 
 INT8 = """
@@ -75,15 +75,27 @@ def test_outside_of_a_checkout_the_folder_is_asked_for(tmp_path: Path) -> None:
         Models.open(tmp_path / "models")
 
 
-def test_mappings_are_read_by_layer(tmp_path: Path) -> None:
-    path = tmp_path / "ours.mapping.json"
-    path.write_text(json.dumps({"conv1": {"psum_offset": 3, "row_order": [1, 0]}}))
-    assert load_mappings(path) == {"conv1": HardwareMapping(psum_offset=3, row_order=(1, 0))}
+def test_a_mapping_lies_beside_its_network(tmp_path: Path) -> None:
+    found = Models.open(written(tmp_path, INT8 + OURS))
+    (ours,) = found.of("table1")
+    assert found.mappings(ours) == {}
+    laid = {"conv1": HardwareMapping(psum_offset=(3, 4), row_order=(1, 0))}
+    save_mappings(tmp_path / "a" / "ours.mapping.json", laid)
+    assert found.mappings(ours) == laid
+    assert found.mappings(found.int8_of(ours)) == {}
 
 
-@pytest.mark.parametrize("text", ["{", '{"conv1": {"offset": 3}}', '{"conv1": 3}'])
-def test_damaged_mappings_are_told(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "ours.mapping.json"
-    path.write_text(text)
-    with pytest.raises(StorageError, match="cannot read the mappings"):
-        load_mappings(path)
+def test_the_committed_checkpoints_load(repository: Path) -> None:
+    folder = repository / "models"
+    if not (folder / "index.toml").is_file():
+        pytest.skip("no checkpoints are committed")
+    models = Models.open(folder)
+    listed = {entry.file for entry in models.entries}
+    assert listed == {str(path.relative_to(folder)) for path in folder.rglob("*.safetensors")}
+    for entry in models.entries:
+        network = models.load(entry)
+        assert network.architecture is not None
+        assert network.architecture.name == entry.network
+        assert models.mappings(entry).keys() <= network.layers.keys()
+        assert (folder / entry.file).stat().st_size < 1 << 20
+        assert entry.command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tomli_w
 
@@ -12,6 +13,9 @@ from wattloop.errors import ConfigError, ModelError
 from wattloop.flow.models import INDEX, MAPPING, ModelEntry, Models
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.store import write_atomic
+
+if TYPE_CHECKING:
+    from wattloop.nn.network import QuantizedNetwork
 
 _HEAD = "# The committed checkpoints; `wattloop models add` writes this file. See README.md beside it.\n\n"
 _ROWS = "rows.json"
@@ -60,17 +64,12 @@ def add(folder: Path, wanted: Wanted, data_root: Path | None = None, *, progress
         DatasetError, StorageError: the data set or the network is missing or damaged.
     """
     from wattloop.nn.checkpoint import load, save
-    from wattloop.nn.datasets import load as load_dataset
-    from wattloop.nn.evaluate import evaluate
 
     network = load(wanted.checkpoint)
     if network.architecture is None:
         raise ModelError(f"{wanted.checkpoint} is a network of your own: only wattloop's networks can be built again")
-    with progress.step(f"reading the data set {wanted.dataset}"):
-        data = load_dataset(wanted.dataset, data_root)
-    with progress.step("scoring"):
-        scores = [evaluate(network, part.images, part.labels).accuracy for part in (data.test, data.validation)]
-    entry = _entry(wanted, _row_of(wanted.checkpoint), network.architecture.name, (scores[0], scores[1]))
+    scores = _scores(network, wanted.dataset, data_root, progress)
+    entry = _entry(wanted, _row_of(wanted.checkpoint), network.architecture.name, scores)
     save(network, folder / entry.file, metadata={"made by": entry.command}, compact=True)
     mapping = wanted.checkpoint.with_suffix(MAPPING)
     if mapping.is_file():
@@ -78,6 +77,18 @@ def add(folder: Path, wanted: Wanted, data_root: Path | None = None, *, progress
     known = Models.open(folder).entries if (folder / INDEX).is_file() else ()
     write_index(folder, [*(other for other in known if other.file != entry.file), entry])
     return entry
+
+
+def _scores(network: QuantizedNetwork, dataset: str, data_root: Path | None, progress: Progress) -> tuple[float, float]:
+    """Accuracy on test and on validation images."""
+    from wattloop.nn.datasets import load
+    from wattloop.nn.evaluate import evaluate
+
+    with progress.step(f"reading the data set {dataset}"):
+        data = load(dataset, data_root)
+    with progress.step("scoring"):
+        test, validation = (evaluate(network, part.images, part.labels) for part in (data.test, data.validation))
+    return test.accuracy, validation.accuracy
 
 
 def write_index(folder: Path, entries: list[ModelEntry]) -> None:
@@ -97,9 +108,8 @@ def _row_of(checkpoint: Path) -> Row | None:
 
 
 def _entry(wanted: Wanted, row: Row | None, network: str, scores: tuple[float, float]) -> ModelEntry:
-    role = "compressed" if wanted.int8 else "int8"
     method = wanted.method or (row.method if row else "int8")
-    if (role == "int8") != (method == "int8"):
+    if bool(wanted.int8) == (method == "int8"):
         raise ConfigError(f"--method {method} and --int8 {wanted.int8!r}: a compressed network names its int8 network")
     told = wanted.setting if wanted.setting is not None else (row.setting if row else "")
     return ModelEntry(

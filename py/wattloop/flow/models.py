@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from cattrs import BaseValidationError
-from cattrs.preconf.json import make_converter
-
 from wattloop import config
+from wattloop.compression.mapping.archive import load_mappings
 from wattloop.compression.rows import Labels
 from wattloop.errors import ConfigError, ModelError, StorageError
 from wattloop.gates.spec import MacSpec
@@ -168,21 +165,3 @@ class Models:
         path = (self.folder / entry.file).with_suffix(MAPPING)
         return load_mappings(path) if path.is_file() else {}
 
-
-def load_mappings(path: Path) -> dict[str, HardwareMapping]:
-    """Mappings by layer from a JSON file.
-
-    Raises:
-        StorageError: damaged.
-    """
-    converter = make_converter(forbid_extra_keys=True)
-    # An offset is one number, or one a channel.
-    converter.register_structure_hook(int | tuple[int, ...], lambda value, _: _offset(value))
-    try:
-        return converter.structure(json.loads(path.read_bytes()), dict[str, HardwareMapping])
-    except (OSError, ValueError, TypeError, BaseValidationError) as error:
-        raise StorageError(f"cannot read the mappings {path}: take the file from where the network came") from error
-
-
-def _offset(value: int | Sequence[int]) -> int | tuple[int, ...]:
-    return value if isinstance(value, int) else tuple(int(part) for part in value)

@@ -63,7 +63,7 @@ def test_quick_table_3_pairs_what_was_matched(quick: Settings, tmp_path: Path, m
     exhibit = reproduced("table3", quick, tmp_path / "run")
     assert [row["setting"] for row in exhibit.rows] == ["", "ratio=0.5 values=16", "ratio=0.5 values=16"]
     assert exhibit.findings[0].startswith("lenet5, ratio=0.5 values=16: a choice for each layer saves")
-    assert [claim.agrees is None for claim in exhibit.claims] == [True, False, True]
+    assert {claim.agrees for claim in exhibit.claims} == {None}  # the paper speaks of another network
 
 
 def test_a_campaign_that_is_done_is_not_done_again(

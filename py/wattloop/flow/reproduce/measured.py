@@ -16,7 +16,7 @@ from wattloop.flow.progress import Progress
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import load_dataset
-from wattloop.gates.spec import MacSpec
+from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.gates.templates import templates
 from wattloop.parallel import Workers
 from wattloop.power.oracle import HardwareMapping
@@ -45,7 +45,7 @@ class Bench:
     store: Store
     progress: Progress
     workers: Workers
-    _simulators: dict[MacSpec, Simulator] = field(default_factory=dict, repr=False)
+    _simulators: dict[ArraySpec, Simulator] = field(default_factory=dict, repr=False)
 
     def dataset(self, name: str) -> Dataset:
         """A data set by name, from the settings' folder."""
@@ -65,17 +65,18 @@ class Bench:
     ) -> NetworkEnergies:
         """Energies of all layers on the first test images."""
         images = self.dataset(dataset).test.images[: self.settings.measure.images]
-        return measure(network, images, self._simulator(cell), self.settings.measure, mappings)
+        return measure(network, images, self._simulator(cell, bool(mappings)), self.settings.measure, mappings)
 
-    def _simulator(self, cell: MacSpec) -> Simulator:
-        if cell not in self._simulators:
-            hardware = self.settings.hardware
-            own = replace(hardware, array=replace(hardware.array, mac=cell))
-            settings = replace(self.settings, hardware=own)
-            self._simulators[cell] = Simulator.of(
+    def _simulator(self, cell: MacSpec, mapped: bool) -> Simulator:
+        hardware = self.settings.hardware
+        # Offsets take registers at the array's edge, which the cells' energy does not depend on.
+        array = replace(hardware.array, mac=cell, psum_preload=mapped or hardware.array.psum_preload)
+        if array not in self._simulators:
+            settings = replace(self.settings, hardware=replace(hardware, array=array))
+            self._simulators[array] = Simulator.of(
                 settings, store=self.store, progress=self.progress, workers=self.workers
             )
-        return self._simulators[cell]
+        return self._simulators[array]
 
 
 def from_models(models: Models, entries: Sequence[ModelEntry], bench: Bench) -> tuple[Result, ...]:

@@ -78,7 +78,8 @@ def _claim(one: PaperRow, other: PaperRow, pairs: Sequence[Matched]) -> Claim:
     told = [points((getattr(other, name) or 0.0) - (getattr(one, name) or 0.0)) for name in ("saving", "accuracy")]
     says = f"{one.layers}, ratio {one.prune_ratio}, K {one.values}: layer-wise saves {told[0]}, accuracy {told[1]}"
     wanted = (float(one.prune_ratio or 0), float(one.values))
-    found = next((pair for pair in pairs if _key(pair[0])[3:] == wanted), None)
+    same = [pair for pair in pairs if (pair[0].row.network, pair[0].row.dataset) == (one.network, one.dataset)]
+    found = next((pair for pair in same if _key(pair[0])[3:] == wanted), None)
     if found is None:
         return Claim(says, PLACE, "not measured", None, "no pair of this ratio and number of values")
     saving, accuracy = _gain(found)
