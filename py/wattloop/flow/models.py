@@ -164,4 +164,3 @@ class Models:
         """
         path = (self.folder / entry.file).with_suffix(MAPPING)
         return load_mappings(path) if path.is_file() else {}
-
