@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from wattloop.compression.config import CompressConfig
     from wattloop.compression.result import CompressionResult
     from wattloop.flow.api import characterize, compress, estimate
+    from wattloop.flow.measure_settings import MeasureSettings
     from wattloop.flow.settings import CharacterizeSettings, EstimateSettings, HardwareSettings
     from wattloop.flow.simulator import Simulator
     from wattloop.gates.spec import ArraySpec, MacSpec
@@ -32,6 +33,7 @@ _HOMES = {
     "Estimate": "wattloop.power.estimate",
     "EstimateSettings": "wattloop.flow.settings",
     "HardwareSettings": "wattloop.flow.settings",
+    "MeasureSettings": "wattloop.flow.measure_settings",
     "MacSpec": "wattloop.gates.spec",
     "Normalized": "wattloop.nn.models",
     "Simulator": "wattloop.flow.simulator",
@@ -56,6 +58,7 @@ __all__ = [
     "EstimateSettings",
     "HardwareSettings",
     "MacSpec",
+    "MeasureSettings",
     "Normalized",
     "Simulator",
     "Split",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from tests.compression.fakes import FakeOracle, FakeProfiler, FakeSubject, PickleCodec, by_hash, normal_weights
 
+from wattloop.arith.layer import LayerTrace
+from wattloop.arith.mapping import HardwareMapping
 from wattloop.compression import memory, stream
 from wattloop.compression.baselines.config import BaselinesConfig
 from wattloop.compression.budget import Budget
-from wattloop.compression.campaign import Campaign, Found, Profilers
+from wattloop.compression.campaign import Campaign, Found, Mapper, Profilers
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import CampaignStarted, MethodStarted, PointFound, TimeSpent, from_lines
 from wattloop.compression.memory import Memory
@@ -157,6 +159,35 @@ def test_several_methods_do_not_see_each_other(tmp_path: Path) -> None:
     both = campaign(tmp_path / "both", "global", "prune").offers
     alone = [*campaign(tmp_path / "g", "global").offers, *campaign(tmp_path / "p", "prune").offers]
     assert [dataclasses.astuple(o) for o in both] == [dataclasses.astuple(o) for o in alone]
+
+
+def test_networks_are_offered_laid_out_too_and_that_is_chosen_once(tmp_path: Path) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def choose(traces: Sequence[LayerTrace]) -> dict[str, HardwareMapping]:
+        asked.append(tuple(trace.layer.name for trace in traces))
+        return {"a": HardwareMapping(psum_offset=(1, 2) * 6, flipped_filters=(3,))}
+
+    def run() -> Found:
+        remembered = RememberedSubject(network(), PickleCodec(), Memory(tmp_path))
+        profilers = Profilers(FakeProfiler(FACTORS), FakeProfiler(FACTORS), mapper=Mapper(2, choose))
+        started = Campaign(remembered, profilers, SMALL, Journal(tmp_path, lambda e: None), Budget(tmp_path, None))
+        return started.run(chosen(["prune", "four-bit"]))
+
+    found = run()
+    assert [(o.method, bool(o.mappings)) for o in found.offers] == [
+        ("prune", False),
+        ("prune", True),
+        ("four-bit", False),
+        ("four-bit", True),
+    ]
+    assert found.offers[1].state == found.offers[0].state
+    assert found.offers[1].mappings == choose([])
+    assert [e.mapped for e in found.events if isinstance(e, PointFound)] == [False, True, False, True]
+    assert asked[:2] == [("a", "b"), ("a", "b")]
+    del asked[:]
+    assert told(run()) == told(found)
+    assert not asked
 
 
 class Greedy:

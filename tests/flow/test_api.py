@@ -19,6 +19,7 @@ from wattloop import (
     Estimate,
     EstimateSettings,
     HardwareSettings,
+    MeasureSettings,
     Simulator,
     TrainConfig,
     characterize,
@@ -89,8 +90,18 @@ def test_compress_ends_with_a_result_that_saves_and_loads(
 ) -> None:
     events: list[Event] = []
     before = network.integer_weight("0").copy()
-    result = compress(network, digits, CONFIG, simulator=simulator(), on_event=events.append, resume=tmp_path / "kept")
-    assert isinstance(events[-1], Finished)
+    chosen = MeasureSettings(images=1)
+    result = compress(
+        network,
+        digits,
+        CONFIG,
+        simulator=simulator(),
+        measure=chosen,
+        on_event=events.append,
+        resume=tmp_path / "kept",
+    )
+    assert any(isinstance(event, Finished) for event in events)
+    assert {row.images for row in result.rows} == {1}
     assert np.array_equal(network.integer_weight("0"), before)
     assert result.tiles_saving is not None
     result.save(tmp_path / "result")

@@ -1,0 +1,109 @@
+"""What the rivals choose."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.compression.fakes import CURVE, FakeProfiler, FakeSubject, normal_weights
+
+from wattloop.compression.baselines.config import BaselinesConfig
+from wattloop.compression.baselines.tuned import cheapest
+from wattloop.compression.config import CompressConfig
+from wattloop.compression.journal import Event, ValuesChosen
+from wattloop.compression.method import Lab, Point
+from wattloop.compression.methods import METHODS
+from wattloop.errors import ConfigError
+
+FACTORS = {"a": 1.0, "b": 5.0}
+CONFIG = CompressConfig(
+    k_init=20,
+    baselines=BaselinesConfig(epochs=2, power_values=(33,), global_ratios=(0.5,), global_values=(12,), set_values=(9,)),
+)
+
+
+def run(name: str, config: CompressConfig = CONFIG) -> tuple[FakeSubject, list[Point], list[ValuesChosen]]:
+    subject = FakeSubject({layer: normal_weights(seed) for seed, layer in enumerate(FACTORS)})
+    events: list[Event] = []
+    lab = Lab(subject, FakeProfiler(FACTORS), FakeProfiler(FACTORS), config, events.append)
+    points = list(METHODS[name]().points(lab))
+    return subject, points, [event for event in events if isinstance(event, ValuesChosen)]
+
+
+@given(count=st.integers(2, 256))
+def test_the_cheapest_are_no_dearer_than_any_that_is_left_out(count: int) -> None:
+    found = cheapest(CURVE, count, "naive")
+    assert len(found) == count
+    assert 0 in found
+    left = [CURVE[v + 128] for v in range(-128, 128) if v not in found]
+    assert max((CURVE[v + 128] for v in found if v), default=0) <= min(left, default=np.inf)
+
+
+def test_more_values_than_a_cell_holds_are_refused() -> None:
+    held = np.full(256, np.inf)
+    held[126:131] = 1.0
+    assert cheapest(held, 5, "naive") == (-2, -1, 0, 1, 2)
+    with pytest.raises(ConfigError, match="6 values are asked for and the cell holds 5"):
+        cheapest(held, 6, "naive")
+
+
+def test_the_threshold_is_applied_to_both_signs_apart_and_to_all_values() -> None:
+    _, points, (by_sign, one) = run("powerpruning")
+    assert [dict(p.setting)["threshold"] for p in points] == ["by sign", "one"]
+    assert len(by_sign.values) == len(one.values) == 33
+    assert sum(v < 0 for v in by_sign.values) == sum(v > 0 for v in by_sign.values) == 16
+    assert one.values == cheapest(CURVE, 33, "powerpruning")
+    assert one.most_fj == pytest.approx(3.0 * max(CURVE[v + 128] for v in one.values))  # the mean of both layers
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("four-bit", tuple(range(-128, 128, 16))),
+        ("power-of-two", (-128, -64, -32, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 32, 64)),
+    ],
+)
+def test_fixed_sets_ask_no_energy(name: str, values: tuple[int, ...]) -> None:
+    subject, _, (told,) = run(name)
+    assert (told.values, told.most_fj, told.layers) == (values, None, ("a", "b"))
+    assert subject.allowed("a") == subject.allowed("b") == values
+
+
+def test_the_global_choice_prunes_each_layer_alike_and_has_one_set() -> None:
+    subject, (point,), (told,) = run("global")
+    assert len(told.values) == 12
+    assert point.asked == {"a": (0.5, 12), "b": (0.5, 12)}
+    for layer in FACTORS:
+        assert subject.allowed(layer) == told.values
+        mask = subject.constraints[layer].mask
+        assert mask is not None
+        assert mask.mean() == pytest.approx(0.5)
+
+
+def test_sets_alone_are_each_layers_own() -> None:
+    subject, _, told = run("set")
+    assert [event.layers for event in told] == [("a",), ("b",)]
+    assert all(len(event.values) == 9 for event in told)
+    assert all(constraint.mask is None for constraint in subject.constraints.values())
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("layerwise", "rate-distortion")])
+def test_every_network_gets_the_same_training(name: str) -> None:
+    subject, points, _ = run(name)
+    assert points
+    assert METHODS[name]().parts(Lab(subject, FakeProfiler(FACTORS), FakeProfiler(FACTORS), CONFIG)) == len(points)
+    for point in points:
+        subject.restore(point.state)
+        assert subject.tunings == 2
+        assert subject.score() == point.validation
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"compress\.baselines\.global_ratios .* as many as global_values"):
+        BaselinesConfig(global_ratios=(0.5,))
+    with pytest.raises(ConfigError, match=r"compress\.baselines\.naive_values = 1"):
+        BaselinesConfig(naive_values=(1,))
+    assert dataclasses.replace(CONFIG.baselines, epochs=0).epochs == 0
