@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +31,22 @@ from wattloop.parallel import SERIAL, Workers
 # Images of one gradient: with labels drawn from the network's own predictions, the square of a mean gradient over so
 # many images estimates the Fisher information over them without bias, at a fraction of the cost of one by one.
 _FISHER_BATCH = 8
+
+
+@contextmanager
+def _inexact(network: QuantizedNetwork) -> Iterator[None]:
+    """Layers convolve floats as in training, for the block; batch norm and dropout stay as in evaluation.
+
+    Gradients need no sums exact to the bit, which take many times longer where float64 has to hold them.
+    """
+    before = [(layer, layer.training) for layer in network.layers.values()]
+    for layer, _ in before:
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer, mode in before:
+            layer.training = mode
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +137,8 @@ class NetworkSubject:
 
     def _gradients(self, parameters: Sequence[Tensor], images: Tensor, generator: torch.Generator) -> Sequence[Tensor]:
         """Gradients of the mean loss, with labels drawn from the network's own predictions."""
-        logits = self.network(images.to(parameters[0].device)).cpu()
+        with _inexact(self.network):
+            logits = self.network(images.to(parameters[0].device)).cpu()
         labels = torch.multinomial(logits.detach().softmax(1), 1, generator=generator)[:, 0]
         return torch.autograd.grad(functional.cross_entropy(logits, labels), parameters)
 

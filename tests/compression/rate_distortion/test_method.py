@@ -74,6 +74,20 @@ def test_layers_use_few_legal_values_with_zero_and_linear_layers_all() -> None:
     assert subject.allowed("fc") is None
 
 
+def test_weights_assigned_to_zero_stay_there_while_the_point_is_fine_tuned() -> None:
+    made, _ = lab()
+    subject = made.subject
+    assert isinstance(subject, FakeSubject)
+    masks: list[bool] = []
+    tune = subject.tune
+    subject.tune = lambda *a, **k: masks.append(subject.constraints["conv1"].mask is not None) or tune(*a, **k)  # type: ignore
+    next(RateDistortion().points(made))
+    assert masks[:2] == [False, True]
+    mask = subject.constraints["conv1"].mask
+    assert mask is not None
+    assert not subject.weight("conv1")[~mask].any()
+
+
 def test_values_that_the_hardware_cannot_hold_are_never_allowed() -> None:
     powers = [0, *(sign << bit for bit in range(7) for sign in (1, -1))]
 
@@ -94,11 +108,16 @@ def test_values_that_the_hardware_cannot_hold_are_never_allowed() -> None:
 
 
 def test_the_same_lab_gives_the_same_points() -> None:
-    (first, journal, _), (second, again, _) = run(), run()
+    (first, journal, one), (second, again, other) = run(), run()
     assert journal == again
     for a, b in zip(first, second, strict=True):
         assert a.validation == b.validation
-        np.testing.assert_equal(a.state, b.state)
+        one.restore(a.state)
+        other.restore(b.state)
+        for layer in FACTORS:
+            np.testing.assert_array_equal(one.latent(layer), other.latent(layer))
+            np.testing.assert_array_equal(one.weight(layer), other.weight(layer))
+            assert one.allowed(layer) == other.allowed(layer)
 
 
 def test_the_journal_tells_every_assignment_and_comes_back_from_its_lines() -> None:

@@ -24,6 +24,8 @@ class RateDistortionConfig:
         learning_rate: of all fine-tuning, at the start of each.
         energy_share: how much of the price of energy that weights were assigned at stands in the objective of
             fine-tuning too; 0 leaves energy out of it.
+        hold_zeros: keep weights at 0 in the last fine-tuning of each target that were assigned to 0; otherwise they may
+            come back, and energy with them.
         trust: weight of each weight's own Fisher information against the mean of its layer, 0 to 1.
         signs: negate filters whose negatives cost less; no result moves.
         measured_images: training images whose tiles are simulated to hold the target.
@@ -40,6 +42,7 @@ class RateDistortionConfig:
     tolerance: float = 0.005
     learning_rate: float = 0.01
     energy_share: float = 0.0
+    hold_zeros: bool = True
     trust: float = 0.5
     signs: bool = True
     measured_images: int = 1

@@ -35,7 +35,7 @@ class Search:
         self._lab = lab
         self._gauge = gauge
         self._config = lab.config.rate_distortion
-        # What fine-tuning lately made of the saving that was assigned: aimed for in advance, the next time.
+        # What the last fine-tuning of a target made of its saving: aimed for in advance, the next time.
         self._drift = 0.0
         self._tunings = 0
         self._term: EnergyTerm | None = None
@@ -75,17 +75,26 @@ class Search:
             self._assign(target, goal)
             self._tune(target, config.round_epochs)
         self._assign(target, min(target - self._drift, 0.5 + 0.5 * target))
-        quality = self._tune(target, config.final_epochs)
+        quality = self._settle(target, config.final_epochs)
         for _ in range(config.corrections):
             if self.saving >= target - config.tolerance:
                 break
             self._assign(target, 2.0 * target - self.saving)
-            quality = self._tune(target, config.correction_epochs)
+            quality = self._settle(target, config.correction_epochs)
+        return quality
+
+    def _settle(self, target: float, epochs: int) -> Quality:
+        """Fine-tune what was assigned for good, and learn what that makes of the saving."""
+        self._hold_zeros(self._config.hold_zeros)
+        assigned = self.saving
+        quality = self._tune(target, epochs)
+        self._drift = self.saving - assigned
         return quality
 
     def _assign(self, target: float, goal: float) -> None:
         """Move all weights to values such that real tiles save `goal`."""
         self._stop_in_time()
+        self._hold_zeros(False)
         problems, near = self._problems(), None
         pursuit = self._pursuit(problems, goal)
         for trial in range(self._config.trials):
@@ -147,16 +156,21 @@ class Search:
             self._subject.relocate(layer, weights.astype(np.float32))
             self._subject.constrain(layer, Constraint(found.values[layer]))
 
+    def _hold_zeros(self, hold: bool) -> None:
+        """Masks on the weights that are 0 now, or no masks."""
+        for layer in self._layers:
+            mask = self._subject.weight(layer) != 0 if hold else None
+            self._subject.constrain(layer, Constraint(self._subject.allowed(layer), mask))
+
     def _tune(self, target: float, epochs: int) -> Quality:
         self._stop_in_time()
-        assigned, before = self.saving, self._subject.score()
+        before = self._subject.score()
         if not epochs:
             return before
         self._tunings += 1
         seed = self._lab.config.seed * 1_000_000 + self._tunings
         self._subject.tune(epochs, seed, learning_rate=self._config.learning_rate, energy=self._term)
         quality, self.saving = self._subject.score(), self._gauge.saving()
-        self._drift = self.saving - assigned
         self._tell(FineTuned(target, epochs, before.accuracy, quality.accuracy, quality.loss, self.saving))
         return quality
 
