@@ -72,6 +72,15 @@ def test_other_int8_settings_do_not_train_the_float_network_again(settings: Sett
     assert len(list(tmp_path.glob("network/*/"))) == 3
 
 
+def test_a_recipe_that_trains_no_step_does_not_tell_float_networks_apart(settings: Settings, tmp_path: Path) -> None:
+    """A float network that is given stays the same one, whatever a training that does not take place would be."""
+    store = Store(tmp_path)
+    idle = [TrainConfig(epochs=0), TrainConfig(epochs=0, learning_rate=0.3, threads=1), TrainConfig(max_steps=0)]
+    chosen = [replace(settings, training=replace(settings.training, pretrain=recipe)) for recipe in idle]
+    first, *others = (trained_network(each, store=store) for each in chosen)
+    assert [other.key for other in others] == [first.key] * 2
+
+
 def test_the_flow_trains_as_the_pieces_do(settings: Settings) -> None:
     """What the cache holds in between changes no bit."""
     trained = trained_network(settings)

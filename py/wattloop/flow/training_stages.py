@@ -59,8 +59,14 @@ class Stages:
         """Content key of the float network."""
         network, data = self.settings.network, self.dataset
         images = (data.name, data.train.images, data.train.labels)
-        recipe = (network.model, network.seed, self.settings.training.pretrain, self._normalisation(), self._start())
+        recipe = (network.model, network.seed, self._pretraining, self._normalisation(), self._start())
         return content_key("float", _VERSION, importlib.metadata.version("torch"), images, recipe)
+
+    @property
+    def _pretraining(self) -> TrainConfig | None:
+        """How the float network is trained; None where it stays as it starts, whatever the rest of the recipe says."""
+        recipe = self.settings.training.pretrain
+        return recipe if recipe.epochs and recipe.max_steps != 0 else None
 
     def int8_key(self, float_key: str) -> str:
         """Content key of the int8 network that follows from a float one."""
