@@ -64,7 +64,7 @@ def test_another_cell_makes_all_tables_stale(run: Path, settings: Settings) -> N
     [
         ({"clock_ps": 400.0}, "clock_ps"),
         ({"load": "signoff"}, "convention, load"),
-        ({"simulator": "bitparallel-timed"}, "simulator, delays"),
+        ({"simulator": "bitparallel"}, "simulator, delays"),
     ],
     ids=str,
 )
