@@ -62,6 +62,9 @@ def train_all(folder: Path, rank: int) -> dict[str, tuple[nn.Module, list[EpochR
         results[make.__name__] = (network, fit(network, data, SHORT, validate=True))
     network = quantize(results["normed"][0], data.train.images[:64])
     results["int8"] = (network, fit(network, data, SHORT, teacher=teacher))
+    # One step: later ones round the ranks' last bits to other levels.
+    network = quantize(results["normed"][0], data.train.images[:64])
+    results["int8 step"] = (network, fit(network, data, replace(SHORT, max_steps=1)))
     # Interrupted, and taken up from what was kept after step 8.
     kept, network = Checkpoint(folder / "state.safetensors", every=2), dropping(data)
     try:

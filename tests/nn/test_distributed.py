@@ -41,18 +41,18 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[States, Figures, Fi
     return states, losses, {name: [r.accuracy for r in reports] for name, (_, reports) in results.items()}
 
 
-@pytest.mark.parametrize("name", ["plain", "normed", "dropping", "int8", "resumed", "penalised"])
+@pytest.mark.parametrize("name", ["plain", "normed", "dropping", "int8", "int8 step", "resumed", "penalised"])
 def test_all_ranks_end_with_the_same_bits(name: str, ranks: list[tuple[States, Figures, Figures]]) -> None:
     first, second = (states[name] for states, _, _ in ranks)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-@pytest.mark.parametrize("name", ["plain", "normed", "penalised"])
+@pytest.mark.parametrize("name", ["plain", "normed", "int8 step", "penalised"])
 def test_two_processes_compute_what_one_does(
     name: str, ranks: list[tuple[States, Figures, Figures]], alone: tuple[States, Figures, Figures]
 ) -> None:
-    """Up to the order of float32 sums, after 12 steps; batch norms see the whole batch."""
+    """Up to the order of float32 sums, after 12 steps (int8: one); batch norms see the whole batch."""
     ours, theirs = ranks[0][0][name], alone[0][name]
     assert ours.keys() == theirs.keys()
     for key in ours:

@@ -129,9 +129,12 @@ class QuantLayer(nn.Module):
         return scaled if self.wide else quantize_levels(scaled, *self.levels())
 
     def _normalised(self, real: Tensor, factor: float) -> Tensor:
-        """`factor` times the batch norm of `real`: by its gain and shift, which spares a pass over all pixels."""
+        """`factor` times the batch norm of `real`: by its gain and shift, which spares a pass over all pixels.
+
+        A norm with a forward of its own (`distributed.shared_statistics`) is asked itself.
+        """
         norm = self.norm
-        plain = norm is not None and norm.training and norm.track_running_stats
+        plain = norm is not None and norm.training and norm.track_running_stats and "forward" not in vars(norm)
         if norm is None or not plain or norm.weight is None or norm.momentum is None:
             return (real if norm is None else norm(real)) * factor
         assert norm.num_batches_tracked is not None
