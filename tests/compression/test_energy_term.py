@@ -77,6 +77,14 @@ def test_the_term_starts_at_its_weight(network: QuantizedNetwork) -> None:
     assert float(penalty(network).detach()) == pytest.approx(0.7, rel=1e-5)
 
 
+def test_the_term_follows_the_network_to_another_device(network: QuantizedNetwork) -> None:
+    """Training moves the network after the term was made."""
+    mask = np.ones((16, 150), bool)
+    price = LayerPrice(network.layer("conv2"), CURVE, VALUES, mask)
+    network.to("meta")  # a device that every machine has
+    assert price().device.type == "meta"
+
+
 def test_training_with_energy_spends_less(network: QuantizedNetwork, digits: Dataset) -> None:
     ends = []
     for term in (None, EnergyTerm({"conv2": CURVE}, 3.0)):

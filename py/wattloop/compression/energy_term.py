@@ -20,7 +20,7 @@ class LayerPrice:
     can gain by moving it to the other one; weights beyond the outermost values feel nothing, nor do masked ones.
 
     Args:
-        layer: its latent weights are read at every call.
+        layer: its latent weights are read at every call, on whatever device they lie then.
         curve_fj: energy of a weight of each value -128..127, shape (256,); infinite where the hardware has none.
         values: allowed integer weights; None for all that the hardware has.
         mask: shape (out_channels, reduction), False where a weight stays 0; None for no pruning.
@@ -32,16 +32,23 @@ class LayerPrice:
         self.layer = layer
         legal = np.flatnonzero(np.isfinite(curve_fj)) + WEIGHT_LOW
         chosen = legal if values is None else np.intersect1d(legal, values)
-        device = layer.latent.device
-        self.values = torch.from_numpy(chosen.astype(np.float32)).to(device)
-        self.prices = torch.from_numpy(curve_fj[chosen - WEIGHT_LOW].astype(np.float32)).to(device)
-        self.mask = None if mask is None else torch.from_numpy(mask).reshape(layer.latent.shape).to(device)
+        self.values = torch.from_numpy(chosen.astype(np.float32))
+        self.prices = torch.from_numpy(curve_fj[chosen - WEIGHT_LOW].astype(np.float32))
+        self.mask = None if mask is None else torch.from_numpy(mask).reshape(layer.latent.shape)
         self.zero_fj = float(curve_fj[-WEIGHT_LOW])
+        self.ends = float(chosen[0]), float(chosen[-1])
+
+    def _follow(self, device: torch.device) -> None:
+        """Training moves the network to its device after the term was made."""
+        if self.values.device != device:
+            self.values, self.prices = self.values.to(device), self.prices.to(device)
+            self.mask = None if self.mask is None else self.mask.to(device)
 
     def __call__(self) -> Tensor:
         """fJ of the layer, a scalar that the latent weights get a gradient from."""
+        self._follow(self.layer.latent.device)
         levels = self.layer.latent / self.layer.weight_scale.to(torch.float32)
-        levels = levels.clamp(float(self.values[0]), float(self.values[-1]))
+        levels = levels.clamp(*self.ends)
         if len(self.values) == 1:
             return self.prices[0] * levels.numel()
         right = torch.bucketize(levels.detach().contiguous(), self.values).clamp(1, len(self.values) - 1)
