@@ -1,5 +1,6 @@
 """The loop on a real quantised network (LeNet-5 on digits), with a made-up energy curve."""
 
+import copy
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,8 +178,39 @@ def test_a_run_with_other_inputs_has_another_key(network: QuantizedNetwork, digi
         run_key(network, digits, dataclasses.replace(QUICK, seed=1), "gates"),
         run_key(network, digits, QUICK, "other gates"),
         run_key(network, dataclasses.replace(digits, train=digits.train.take(639)), QUICK, "gates"),
+        run_key(network, dataclasses.replace(digits, test=digits.test.take(99)), QUICK, "gates"),
+        run_key(network, dataclasses.replace(digits, flip=not digits.flip), QUICK, "gates"),
+        run_key(network, dataclasses.replace(digits, crop_padding=digits.crop_padding + 1), QUICK, "gates"),
     )
-    assert len({key, *others}) == 4
+    assert len({key, *others}) == 1 + len(others)
+
+
+def test_a_run_on_another_torch_or_other_threads_has_another_key(
+    network: QuantizedNetwork, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixed, free = (dataclasses.replace(QUICK, threads=threads) for threads in (1, None))
+    keys = [run_key(network, digits, config, "gates") for config in (fixed, free)]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    assert run_key(network, digits, fixed, "gates") == keys[0]
+    keys.append(run_key(network, digits, free, "gates"))
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    keys.append(run_key(network, digits, fixed, "gates"))
+    assert len(set(keys)) == len(keys)
+
+
+def test_sensitivities_take_the_threads_of_the_settings(network: QuantizedNetwork, digits: Dataset) -> None:
+    seen: list[int] = []
+    before = torch.get_num_threads()
+    subject = NetworkSubject(copy.deepcopy(network), digits, dataclasses.replace(QUICK, threads=before + 1))
+    subject.network.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    subject.sensitivity("conv1")
+    assert set(seen) == {before + 1}
+    assert torch.get_num_threads() == before
+
+
+def test_any_seed_of_a_campaign_can_train(network: QuantizedNetwork, digits: Dataset) -> None:
+    subject = NetworkSubject(copy.deepcopy(network), digits, QUICK)
+    subject.tune(0, CompressConfig(seed=(1 << 32) - 1).seed * 1_000_000 + 1)
 
 
 def test_every_point_has_its_row_and_its_network(result: CompressionResult, digits: Dataset, tmp_path: Path) -> None:

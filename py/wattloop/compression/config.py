@@ -52,7 +52,8 @@ class CompressConfig:
         distill_temperature: of the distillation.
         batch_size: of all fine-tuning.
         bfloat16: convolve in bfloat16 while fine-tuning.
-        threads: CPU threads of torch while fine-tuning; None for its default. The course of a run depends on it.
+        threads: CPU threads of torch while fine-tuning and in sensitivities; None for its default. The course of a run
+            depends on it.
         scope: "conv" compresses the convolutions, "all" the linear layers as well.
         max_layers: layers to compress, in order of energy; 0 means all.
         max_configurations: configurations to try on each layer; 0 means all.

@@ -25,12 +25,14 @@ from wattloop.nn.evaluate import Score, evaluate, score
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.signs import negate_filters
 from wattloop.nn.trace import trace
-from wattloop.nn.train import fit
+from wattloop.nn.train import fit, on_threads
 from wattloop.parallel import SERIAL, Workers
 
 # Images of one gradient: with labels drawn from the network's own predictions, the square of a mean gradient over so
 # many images estimates the Fisher information over them without bias, at a fraction of the cost of one by one.
 _FISHER_BATCH = 8
+# Methods count their trainings on from a multiple of the campaign's seed, which leads beyond what torch takes.
+_SEEDS = 1 << 32
 
 
 @contextmanager
@@ -127,9 +129,10 @@ class NetworkSubject:
         generator = torch.Generator().manual_seed(self._config.seed)
         totals = [torch.zeros(parameter.shape, dtype=torch.float64) for parameter in parameters]
         batches = torch.split(images, _FISHER_BATCH)
-        for batch in batches:
-            for total, gradient in zip(totals, self._gradients(parameters, batch, generator), strict=True):
-                total.add_(len(batch) * gradient.cpu().double().square())
+        with on_threads(self._config.threads):
+            for batch in batches:
+                for total, gradient in zip(totals, self._gradients(parameters, batch, generator), strict=True):
+                    total.add_(len(batch) * gradient.cpu().double().square())
         return {
             name: (total * float(layer.weight_scale) ** 2 / len(batches)).flatten(1).numpy()
             for (name, layer), total in zip(found.items(), totals, strict=True)
@@ -166,7 +169,7 @@ class NetworkSubject:
             distill_weight=config.distill_weight,
             distill_temperature=config.distill_temperature,
             bfloat16=config.bfloat16,
-            seed=seed,
+            seed=seed % _SEEDS,
             threads=config.threads,
         )
         penalty = None if energy is None else energy_penalty(self.network, energy)

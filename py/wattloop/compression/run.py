@@ -115,15 +115,21 @@ def _own(network: QuantizedNetwork) -> QuantizedNetwork:
 def run_key(
     network: QuantizedNetwork, dataset: Dataset, config: CompressConfig, facts: str, teacher: nn.Module | None = None
 ) -> str:
-    """Content key of all that a run's course depends on; `facts` stands for the hardware side."""
+    """Content key of all that a run's course and its figures depend on; `facts` stands for the hardware side.
+
+    The last bits of training are those of one version of torch, one device and one number of threads: a run is not
+    taken up elsewhere, where it would end as no undisturbed run does.
+    """
     taught = teacher if config.distill_weight > 0 else None
     tensors = [
         {name: tensor.detach().cpu().numpy() for name, tensor in found.state_dict().items()}
         for found in (network, taught)
         if found is not None
     ]
-    splits = [(split.images, split.labels) for split in (dataset.train, dataset.validation)]
-    return content_key(replace(config, max_hours=0.0), tensors, splits, facts)
+    splits = [(split.images, split.labels) for split in (dataset.train, dataset.validation, dataset.test)]
+    data = (dataset.name, dataset.crop_padding, dataset.flip, splits)
+    place = (torch.__version__, config.threads or torch.get_num_threads(), torch.cuda.is_available())
+    return content_key(replace(config, max_hours=0.0), tensors, data, place, facts)
 
 
 @contextmanager

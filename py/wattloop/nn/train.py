@@ -84,7 +84,7 @@ def fit(  # noqa: PLR0913 - each is an independent choice of the caller
         moved(device, network, teacher),
         shared_statistics(network, where),
         repeatable(device),
-        _threads(config.threads),
+        on_threads(config.threads),
         seeded(config.seed, where, device),
     ):
         run = _Run(network, dataset, Objective(config, teacher, penalty), before_step, kept, where)
@@ -99,7 +99,8 @@ def lay_out(network: nn.Module) -> None:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def on_threads(count: int | None) -> Iterator[None]:
+    """So many CPU threads of torch for the block, which the last bits of gradients depend on; None leaves them."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
