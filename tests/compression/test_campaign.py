@@ -148,7 +148,8 @@ def test_every_method_starts_from_the_same_network_and_offers_what_it_says(name:
     for offer in found.offers:
         remembered = RememberedSubject(subject, PickleCodec(), Memory(tmp_path))
         assert remembered.load(offer.state, Memory(tmp_path))
-        assert subject.tunings == SMALL.baselines.epochs
+        if name != "rate-distortion":  # which goes on from each of its targets to the next
+            assert subject.tunings == SMALL.baselines.epochs
         assert subject.score() == offer.validation
         oracle = FakeOracle(FACTORS)
         energy = sum(oracle.energy(name, subject.weight(name)).energy.dynamic_fj for name in FACTORS)
@@ -253,9 +254,9 @@ def test_out_of_time_a_campaign_ends_with_what_it_has_and_goes_on_when_given_mor
     subject = network()
     tune = subject.tune
 
-    def slow(epochs: int, seed: int) -> None:
+    def slow(epochs: int, seed: int, **options: Any) -> None:
         clock.now += 3600.0
-        tune(epochs, seed)
+        tune(epochs, seed, **options)
 
     subject.tune = slow  # type: ignore[method-assign]
     part = campaign(tmp_path / "part", *names, subject=subject, budget=Budget(tmp_path / "part", 1.5, clock))
@@ -263,6 +264,35 @@ def test_out_of_time_a_campaign_ends_with_what_it_has_and_goes_on_when_given_mor
     assert isinstance(part.events[-1], TimeSpent)
     assert [offer.method for offer in part.offers] == ["prune"]
     assert told(campaign(tmp_path / "part", *names)) == whole
+
+
+def test_a_campaign_that_is_whole_is_not_said_to_have_been_stopped(tmp_path: Path) -> None:
+    """The hours were spent in its last training, after which nothing was left to do."""
+    clock = Clock()
+    subject = network()
+    tune = subject.tune
+
+    def slow(epochs: int, seed: int, **options: Any) -> None:
+        clock.now += 3600.0
+        tune(epochs, seed, **options)
+
+    subject.tune = slow  # type: ignore[method-assign]
+    found = campaign(tmp_path / "slow", "prune", subject=subject, budget=Budget(tmp_path / "slow", 1.5, clock))
+    assert clock.now > 1.5 * 3600.0
+    assert not found.out_of_time
+    assert told(found) == told(campaign(tmp_path / "whole", "prune"))
+
+
+def test_rivals_that_the_cell_cannot_serve_are_refused_before_any_other_has_its_turn(tmp_path: Path) -> None:
+    subject = network()
+    config = dataclasses.replace(SMALL, baselines=dataclasses.replace(SMALL.baselines, naive_values=(200,)))
+    subject.tune = subject.constrain = None  # type: ignore[assignment, method-assign]
+    curve = np.where(np.abs(np.arange(-128, 128)) < 64, FakeOracle(FACTORS).curve, np.inf)
+    remembered = RememberedSubject(subject, PickleCodec(), Memory(tmp_path))
+    profilers = Profilers(lambda traces: FakeOracle(FACTORS, curve), FakeProfiler(FACTORS))
+    started = Campaign(remembered, profilers, config, Journal(tmp_path, lambda e: None), Budget(tmp_path, None))
+    with pytest.raises(ConfigError, match="naive_values asks for 200 values and the cell holds 127"):
+        started.run(chosen(["prune", "naive"]))
 
 
 def test_a_journal_can_be_followed_and_is_cut_where_a_line_is_torn(tmp_path: Path) -> None:

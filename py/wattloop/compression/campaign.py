@@ -15,7 +15,7 @@ from wattloop.compression.budget import Budget
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import CampaignStarted, Event, MethodStarted, PointFound, TimeSpent
 from wattloop.compression.mapping.archive import from_plain, plain
-from wattloop.compression.method import Aiming, Lab, Method, Point
+from wattloop.compression.method import Aiming, Choosy, Lab, Method, Point
 from wattloop.compression.remember import RememberedProfiler, RememberedSubject
 from wattloop.compression.rows import setting_text
 from wattloop.compression.stream import Journal
@@ -112,7 +112,7 @@ class Campaign:
         self, subject: RememberedSubject, profilers: Profilers, config: CompressConfig, told: Journal, budget: Budget
     ) -> None:
         self._subject, self._config, self._journal, self._budget = subject, config, told, budget
-        self._memory, self._mapper = subject.memory, profilers.mapper
+        self._memory, self._mapper, self._stopped = subject.memory, profilers.mapper, False
         tiles = RememberedProfiler(profilers.tiles, lambda: subject.memory, profilers.facts)
         self._lab = Lab(
             subject,
@@ -120,7 +120,7 @@ class Campaign:
             tiles,
             config,
             told,
-            lambda: budget.out_of_time(len(told.events)),
+            self._out_of_time,
             self._step,
             profilers.pooled,
         )
@@ -130,7 +130,8 @@ class Campaign:
 
         Raises:
             ModelError: no layer is in scope.
-            ConfigError: a method is asked for more than weights of 0 alone would save.
+            ConfigError: a method is asked for more than weights of 0 alone would save, or for values that the cell does
+                not hold.
         """
         if not self._lab.scope:
             scope = self._config.scope
@@ -139,16 +140,21 @@ class Campaign:
         self._start(methods, int8)
         offers: list[Offer] = []
         for name, method in methods.items():
-            if self._lab.out_of_time():
+            if self._out_of_time():
                 break
             self._recall(int8.state)
             self._journal(MethodStarted(name, method.parts(self._lab)))
             offers += [offer for point in method.points(self._lab) for offer in self._taken(name, point)]
-        spent = self._lab.out_of_time()
-        if spent:
+        if self._stopped:
             self._journal(TimeSpent(name))
         self._budget.save()
-        return Found(int8, tuple(offers), tuple(self._journal.events), spent)
+        return Found(int8, tuple(offers), tuple(self._journal.events), self._stopped)
+
+    def _out_of_time(self) -> bool:
+        """Whether the hours are spent; a campaign that nobody was stopped in is whole, however long it took."""
+        spent = self._budget.out_of_time(len(self._journal.events))
+        self._stopped = self._stopped or spent
+        return spent
 
     def _start(self, methods: Mapping[str, Method], int8: Offer) -> None:
         layers = self._lab.scope
@@ -157,6 +163,8 @@ class Campaign:
         for method in methods.values():
             if isinstance(method, Aiming):
                 require_reachable(method.targets(self._config), limit)
+            if isinstance(method, Choosy):
+                method.require_possible(self._lab)
         quality, seed = int8.validation, self._config.seed
         self._journal(CampaignStarted(tuple(methods), quality.accuracy, quality.loss, int8.energy_fj, limit, seed))
 

@@ -95,3 +95,15 @@ class Aiming(Protocol):
 
     def targets(self, config: CompressConfig) -> tuple[float, ...]:
         """Shares of the energy of the layers in scope that it will try to save."""
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A method whose settings not every cell can serve."""
+
+    def require_possible(self, lab: Lab) -> None:
+        """Refuse what cannot be, before anything slow begins.
+
+        Raises:
+            ConfigError: the cell does not hold the values that the settings ask for.
+        """

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.compression.fakes import CURVE, FakeProfiler, FakeSubject, normal_weights
+from tests.compression.fakes import CURVE, FakeOracle, FakeProfiler, FakeSubject, normal_weights
 
+from wattloop.arith.layer import LayerTrace
+from wattloop.compression.baselines import rivals
 from wattloop.compression.baselines.config import BaselinesConfig
 from wattloop.compression.baselines.tuned import cheapest
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import Event, ValuesChosen
-from wattloop.compression.method import Lab, Point
+from wattloop.compression.method import Choosy, Lab, Point
 from wattloop.compression.methods import METHODS
 from wattloop.errors import ConfigError
 
@@ -35,19 +38,56 @@ def run(name: str, config: CompressConfig = CONFIG) -> tuple[FakeSubject, list[P
 
 @given(count=st.integers(2, 256))
 def test_the_cheapest_are_no_dearer_than_any_that_is_left_out(count: int) -> None:
-    found = cheapest(CURVE, count, "naive")
+    found = cheapest(CURVE, count)
     assert len(found) == count
     assert 0 in found
     left = [CURVE[v + 128] for v in range(-128, 128) if v not in found]
     assert max((CURVE[v + 128] for v in found if v), default=0) <= min(left, default=np.inf)
 
 
-def test_more_values_than_a_cell_holds_are_refused() -> None:
-    held = np.full(256, np.inf)
-    held[126:131] = 1.0
-    assert cheapest(held, 5, "naive") == (-2, -1, 0, 1, 2)
-    with pytest.raises(ConfigError, match="6 values are asked for and the cell holds 5"):
-        cheapest(held, 6, "naive")
+FEW = (-64, -4, -1, 0, 1, 2, 4, 32)
+
+
+def of_few_values(traces: Sequence[LayerTrace]) -> FakeOracle:
+    """The oracle of a cell that holds `FEW`."""
+    curve = np.full(256, np.inf)
+    curve[np.array(FEW) + 128] = CURVE[np.array(FEW) + 128]
+    return FakeOracle(FACTORS, curve)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "most"), [("powerpruning", "power_values", 7), ("naive", "naive_values", 8)]
+)
+def test_more_values_than_a_cell_holds_are_refused_before_any_work(name: str, sizes: str, most: int) -> None:
+    subject = FakeSubject({layer: normal_weights(0) for layer in FACTORS})
+    method = METHODS[name]()
+    assert isinstance(method, Choosy)
+    for count in (most + 1, most):
+        baselines = dataclasses.replace(CONFIG.baselines, **{sizes: (2, count)})
+        lab = Lab(subject, of_few_values, of_few_values, dataclasses.replace(CONFIG, baselines=baselines))
+        if count > most:
+            with pytest.raises(ConfigError, match=f"{sizes} asks for {count} .* holds 8: ask for {most} at most"):
+                method.require_possible(lab)
+        else:
+            method.require_possible(lab)
+            for point in method.points(lab):
+                subject.restore(point.state)
+                assert set(subject.allowed("a") or ()) <= set(FEW)
+                assert len(subject.allowed("a") or ()) == dict(point.setting)["values"]
+
+
+def test_fixed_sets_are_cut_to_what_the_cell_holds_or_refused() -> None:
+    subject = FakeSubject({layer: normal_weights(0) for layer in FACTORS})
+    lab = Lab(subject, of_few_values, of_few_values, CONFIG)
+    for name, held in (("four-bit", (-64, 0, 32)), ("power-of-two", FEW)):
+        method = METHODS[name]()
+        assert isinstance(method, Choosy)
+        method.require_possible(lab)
+        subject.restore(next(method.points(lab)).state)
+        assert subject.allowed("a") == held
+    odd = rivals._refuse_values("odd", (-3, 0, 3))
+    with pytest.raises(ConfigError, match=r"odd: the cell holds none .*; leave it out of compress\.methods"):
+        odd(CONFIG.baselines, FEW)
 
 
 def test_the_threshold_is_applied_to_both_signs_apart_and_to_all_values() -> None:
@@ -55,7 +95,7 @@ def test_the_threshold_is_applied_to_both_signs_apart_and_to_all_values() -> Non
     assert [dict(p.setting)["threshold"] for p in points] == ["by sign", "one"]
     assert len(by_sign.values) == len(one.values) == 33
     assert sum(v < 0 for v in by_sign.values) == sum(v > 0 for v in by_sign.values) == 16
-    assert one.values == cheapest(CURVE, 33, "powerpruning")
+    assert one.values == cheapest(CURVE, 33)
     assert one.most_fj == pytest.approx(3.0 * max(CURVE[v + 128] for v in one.values))  # the mean of both layers
 
 

@@ -9,12 +9,24 @@ the cheapest values of an array multiplier are all positive and no network works
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from wattloop.compression.baselines.tuned import Masks, Recipe, Rival, Values, cheapest, pooled_prices, profiled, told
+from wattloop.compression.baselines.config import BaselinesConfig
+from wattloop.compression.baselines.tuned import (
+    Masks,
+    Recipe,
+    Refuse,
+    Rival,
+    Values,
+    cheapest,
+    held_values,
+    pooled_prices,
+    profiled,
+    told,
+)
 from wattloop.compression.layerwise.candidates import legal_values, rank_values
 from wattloop.compression.layerwise.configurations import shrunk
 from wattloop.compression.method import Lab, Setting
@@ -49,11 +61,7 @@ class Fixed:
 
     def values(self, lab: Lab, masks: Masks) -> Values:
         """See `Recipe`."""
-        legal = legal_values(profiled(lab, lab.tables).value_energy_fj(lab.scope[0]))
-        held = [value for value in self.chosen if legal is None or value in legal]
-        if len(held) < 2:
-            raise ConfigError(f"{self.method}: the cell holds none of its values but 0")
-        return told(lab, self.method, lab.scope, tuple(held), None)
+        return told(lab, self.method, lab.scope, _held(self.chosen, held_values(lab)), None)
 
 
 @dataclass(frozen=True)
@@ -76,12 +84,12 @@ class Cheapest:
         """See `Recipe`."""
         prices = pooled_prices(lab)
         if not self.both_signs:
-            return told(lab, self.method, lab.scope, cheapest(prices, self.count, self.method), prices)
+            return told(lab, self.method, lab.scope, cheapest(prices, self.count), prices)
         positive, negative = prices.copy(), prices.copy()
         positive[:128], negative[129:] = np.inf, np.inf
         chosen = (
-            *cheapest(positive, (self.count - 1) // 2 + 1, self.method),
-            *cheapest(negative, self.count // 2 + 1, self.method),
+            *cheapest(positive, (self.count - 1) // 2 + 1),
+            *cheapest(negative, self.count // 2 + 1),
         )
         return told(lab, self.method, lab.scope, chosen, prices)
 
@@ -121,6 +129,32 @@ class Own:
         return found
 
 
+def _held(values: Sequence[int], legal: Sequence[int]) -> tuple[int, ...]:
+    return tuple(sorted(set(values) & set(legal)))
+
+
+def _refuse_values(method: str, values: Sequence[int]) -> Refuse:
+    def refuse(config: BaselinesConfig, legal: Sequence[int]) -> None:
+        if len(_held(values, legal)) < 2:
+            raise ConfigError(f"{method}: the cell holds none of its values but 0; leave it out of compress.methods")
+
+    return refuse
+
+
+def _refuse_sizes(key: str, *, both_signs: bool) -> Refuse:
+    def refuse(config: BaselinesConfig, legal: Sequence[int]) -> None:
+        positive, negative = sum(value > 0 for value in legal), sum(value < 0 for value in legal)
+        most = 1 + (min(2 * positive + 1, 2 * negative) if both_signs else positive + negative)
+        beyond = [size for size in getattr(config, key) if size > most]
+        if beyond:
+            raise ConfigError(
+                f"compress.baselines.{key} asks for {max(beyond)} values and the cell holds {len(legal)}: ask for"
+                f" {most} at most"
+            )
+
+    return refuse
+
+
 def _usage(lab: Lab, layer: str, masks: Masks, prices: Float) -> Int64:
     """How often each value would be used without a set among the weights that are kept, shape (256,)."""
     free = remap(lab.subject.latent(layer), legal_values(prices))
@@ -142,7 +176,7 @@ def powerpruning() -> Rival:
                 setting = {"values": count, "threshold": "by sign" if both else "one"}
                 yield Cheapest(POWERPRUNING, count, both, setting)
 
-    return Rival(POWERPRUNING, recipes)
+    return Rival(POWERPRUNING, recipes, _refuse_sizes("power_values", both_signs=True))
 
 
 def naive() -> Rival:
@@ -150,6 +184,7 @@ def naive() -> Rival:
     return Rival(
         NAIVE,
         lambda lab: (Cheapest(NAIVE, k, False, {"values": k}) for k in lab.config.baselines.naive_values),
+        _refuse_sizes("naive_values", both_signs=False),
     )
 
 
@@ -183,10 +218,14 @@ def power_of_two() -> Rival:
     """0 and the powers of two of either sign."""
     powers = [1 << bit for bit in range(7)]
     values = (-128, *(-power for power in powers), 0, *powers)
-    return Rival(POWER_OF_TWO, lambda lab: iter([Fixed(POWER_OF_TWO, values, {"values": len(values)})]))
+    return _fixed(POWER_OF_TWO, values)
 
 
 def four_bit() -> Rival:
     """Plain 4-bit weights, left-aligned in the byte: multiples of 16."""
-    values = tuple(range(-128, 128, 16))
-    return Rival(FOUR_BIT, lambda lab: iter([Fixed(FOUR_BIT, values, {"values": len(values)})]))
+    return _fixed(FOUR_BIT, tuple(range(-128, 128, 16)))
+
+
+def _fixed(method: str, values: tuple[int, ...]) -> Rival:
+    recipe = Fixed(method, values, {"values": len(values)})
+    return Rival(method, lambda lab: iter([recipe]), _refuse_values(method, values))

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
 
+from wattloop.compression.baselines.config import BaselinesConfig
 from wattloop.compression.journal import ValuesChosen
 from wattloop.compression.layerwise.candidates import legal_values
 from wattloop.compression.method import Lab, Point, Setting
 from wattloop.compression.pruning import magnitude_mask
-from wattloop.compression.remap import as_values
+from wattloop.compression.remap import GREATEST, LEAST, as_values
 from wattloop.compression.subject import Bool, Constraint, Float, Quality
-from wattloop.errors import ConfigError
 from wattloop.power.oracle import EnergyOracle, Profiler
 
 Values = Mapping[str, tuple[int, ...]]
 Masks = Mapping[str, Bool]
+Refuse = Callable[[BaselinesConfig, Sequence[int]], None]
 
 
 class Recipe(Protocol):
@@ -49,11 +50,18 @@ class Rival:
     Args:
         name: of the method.
         recipes: its networks.
+        refuse: given settings and the values that the cell holds, raises `ConfigError` where they do not go together;
+            None for a method that every cell can serve.
     """
 
-    def __init__(self, name: str, recipes: Callable[[Lab], Iterator[Recipe]]) -> None:
+    def __init__(self, name: str, recipes: Callable[[Lab], Iterator[Recipe]], refuse: Refuse | None = None) -> None:
         self.name = name
-        self._recipes = recipes
+        self._recipes, self._refuse = recipes, refuse
+
+    def require_possible(self, lab: Lab) -> None:
+        """See `wattloop.compression.method.Choosy`."""
+        if self._refuse is not None:
+            self._refuse(lab.config.baselines, held_values(lab))
 
     def parts(self, lab: Lab) -> int:
         """Its networks."""
@@ -124,6 +132,11 @@ def pooled_prices(lab: Lab) -> Float:
     return np.asarray(np.mean([oracle.value_energy_fj(layer) for layer in lab.scope], axis=0))
 
 
+def held_values(lab: Lab) -> tuple[int, ...]:
+    """The values that the cell holds, ascending."""
+    return tuple(legal_values(pooled_prices(lab)) or range(LEAST, GREATEST + 1))
+
+
 def told(lab: Lab, method: str, layers: tuple[str, ...], values: tuple[int, ...], prices: Float | None) -> Values:
     """The same set for several layers, noted in the journal.
 
@@ -140,14 +153,8 @@ def told(lab: Lab, method: str, layers: tuple[str, ...], values: tuple[int, ...]
     return dict.fromkeys(layers, chosen)
 
 
-def cheapest(prices: Float, count: int, method: str) -> tuple[int, ...]:
-    """The values of least energy, 0 among them; of equal ones the smaller magnitude, then the positive one.
-
-    Raises:
-        ConfigError: the cell cannot hold so many.
-    """
-    legal = legal_values(prices) or list(range(-128, 128))
-    if count > len(legal):
-        raise ConfigError(f"{method}: {count} values are asked for and the cell holds {len(legal)}")
+def cheapest(prices: Float, count: int) -> tuple[int, ...]:
+    """The values of least energy, 0 among them; of equal ones the smaller magnitude, then the positive one."""
+    legal = legal_values(prices) or list(range(LEAST, GREATEST + 1))
     others = sorted((value for value in legal if value), key=lambda v: (prices[v + 128], abs(v), v < 0))
     return as_values([0, *others[: count - 1]])
