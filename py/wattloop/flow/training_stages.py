@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from wattloop.nn.network import QuantizedNetwork
     from wattloop.nn.training_state import EpochReport
 
-# Part of the cache keys: raise it when training changes in a way that no setting shows.
-_VERSION = 2
+# Part of the cache keys: raise them when training changes in a way that no setting shows.
+_VERSION, _INT8_VERSION = 2, 3
 WEIGHT_BITS = 8
 FLOAT = "float.safetensors"
 NETWORK = "network.safetensors"
@@ -72,7 +72,7 @@ class Stages:
         """Content key of the int8 network that follows from a float one."""
         training, images = self.settings.training, self.settings.network.calibration_images
         legal = legal_weights(self.settings.hardware.array.mac)
-        return content_key("network", _VERSION, float_key, images, training.qat, training.distill, legal)
+        return content_key("network", _INT8_VERSION, float_key, images, training.qat, training.distill, legal)
 
     def train_float(self, key: str) -> tuple[Normalized, History]:
         """The float network, from the cache or trained now."""
