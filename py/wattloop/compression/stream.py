@@ -36,11 +36,6 @@ class Journal:
         except OSError:
             return []
 
-    @property
-    def repeating(self) -> bool:
-        """Whether an earlier process told more than this one has so far."""
-        return len(self.events) < len(self._known)
-
     def __call__(self, event: Event) -> None:
         """Take an event.
 
