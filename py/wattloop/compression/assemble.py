@@ -13,6 +13,7 @@ from wattloop.compression.campaign import Found, Offer, Profilers
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.energies import NetworkEnergies
 from wattloop.compression.front import best_within, front
+from wattloop.compression.layerwise.candidates import legal_values
 from wattloop.compression.layerwise.outcome import shares_of
 from wattloop.compression.remap import Int8, histogram
 from wattloop.compression.remember import RememberedSubject
@@ -97,7 +98,7 @@ class Assembly:
         rows, tested = [], []
         for offer in found.offers:
             tested.append(self._tested(offer))
-            rows += self._row(found.int8, int8, offer, tested[-1])
+            rows += self._row(found.int8, int8, offer, tested[-1], before)
             keep()
         number = best_within(found.offers, found.int8, self._config.delta)
         best, last = (found.int8, int8) if number is None else (found.offers[number], tested[number])
@@ -134,14 +135,19 @@ class Assembly:
         curves = {layer: tuple(float(v) for v in oracle.value_energy_fj(layer)) for layer in self._scope}
         return Table(energies, curves)
 
-    def _row(self, start: Offer, int8: Tested, offer: Offer, tested: Tested) -> list[Row]:
+    def _held(self, layer: str, table: Table) -> tuple[int, ...] | None:
+        """The values that a layer may use: its set, or all that the hardware holds; None for all 256."""
+        legal = legal_values(np.asarray(table.curves[layer]))
+        return self._subject.allowed(layer) or (None if legal is None else tuple(legal))
+
+    def _row(self, start: Offer, int8: Tested, offer: Offer, tested: Tested, table: Table) -> list[Row]:
         """The row of an offer, if energies were measured; the subject is in its state."""
         subject, naming = self._subject, self._naming
         convolutions = [name for name, kind in subject.kinds.items() if kind == "conv"]
         if int8.energies is None or tested.energies is None or not convolutions:
             return []
         labels = Labels(naming.network, naming.dataset, offer.method, offer.setting, naming.mac, seed=self._config.seed)
-        facts = weight_facts([(subject.weight(name), subject.allowed(name)) for name in convolutions])
+        facts = weight_facts([(subject.weight(name), self._held(name, table)) for name in convolutions])
         before = Measured(int8.test.accuracy, start.validation.accuracy, int8.energies)
         after = Measured(tested.test.accuracy, offer.validation.accuracy, tested.energies)
         return [row_of(labels, before, after, facts, mapped=bool(offer.mappings))]
@@ -161,7 +167,7 @@ class Assembly:
                     share=share,
                     ratio=ratio,
                     set_size=size,
-                    values=values,
+                    values=self._held(layer, tables[0]),
                     sparsity=float(np.mean(now == 0)),
                     table_before=tables[0].energies[layer],
                     table_after=tables[1].energies[layer],

@@ -130,7 +130,7 @@ def weight_facts(layers: Iterable[tuple[Int8, Sequence[int] | None]]) -> WeightF
     """Facts of the convolutions' weights.
 
     Args:
-        layers: weights of each with its allowed set; None where all 256 values are allowed.
+        layers: weights of each with the values that it may use; None where it may use all 256.
     """
     most, weights, zeros, bits = 0, 0, 0, 0
     for found, allowed in layers:
