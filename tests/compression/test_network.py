@@ -2,7 +2,10 @@
 
 import copy
 import dataclasses
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 import torch
 from tests.compression.fakes import FakeOracle, FakeProfiler, energies_of
 
+from wattloop.compression.baselines.config import BaselinesConfig
 from wattloop.compression.campaign import Profilers
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.energies import NetworkEnergies
@@ -28,6 +32,7 @@ from wattloop.nn.models import Normalized, build
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.quantize import quantize
 from wattloop.nn.train import fit
+from wattloop.parallel import Workers
 
 FACTORS = {"conv1": 784.0, "conv2": 100.0, "fc1": 1.0, "fc2": 1.0, "fc3": 1.0}
 QUICK = CompressConfig(
@@ -227,6 +232,37 @@ def test_every_point_has_its_row_and_its_network(result: CompressionResult, digi
     assert {path.name for path in (tmp_path / "points").iterdir()} == {
         f"{number:03}.safetensors" for number in range(len(result.points))
     }
+
+
+POWERS = (-64, -32, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 32, 64)
+
+
+class OfPowers(FakeOracle):
+    """A cell that holds `POWERS` alone."""
+
+    def value_energy_fj(self, layer: str) -> np.ndarray:
+        return np.where(np.isin(np.arange(-128, 128), POWERS), super().value_energy_fj(layer), np.inf)
+
+
+def test_free_layers_use_the_values_that_the_cell_holds(network: QuantizedNetwork, digits: Dataset) -> None:
+    profilers = Profilers(lambda traces: OfPowers(FACTORS), FakeProfiler(FACTORS))
+    config = dataclasses.replace(QUICK, methods=("int8",), baselines=BaselinesConfig(epochs=0))
+    found = compress(network, digits, profilers, config, measure=measured, legal=POWERS)
+    assert [(row.max_values_per_layer, row.bits_per_weight) for row in found.rows] == [(15, 4.0)]
+    assert [layer.values for layer in found.layers] == [POWERS, POWERS]
+
+
+def test_removals_are_tried_by_the_workers_that_are_given(
+    network: QuantizedNetwork, digits: Dataset, result: CompressionResult
+) -> None:
+    busy: set[str] = set()
+
+    def start() -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(2, initializer=lambda: busy.add(threading.current_thread().name))
+
+    with closing(Workers("threads", start, count=2, remote=False)) as workers:
+        assert compressed(network, digits, workers=workers) == result
+    assert busy
 
 
 def test_the_bench_remaps_as_the_network_does(network: QuantizedNetwork, digits: Dataset) -> None:

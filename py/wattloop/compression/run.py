@@ -31,6 +31,7 @@ from wattloop.errors import ModelError
 from wattloop.nn.constraint import constraint_of
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
+from wattloop.parallel import SERIAL, Workers
 from wattloop.power.oracle import HardwareMapping
 from wattloop.store import content_key
 
@@ -52,6 +53,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
     resume: Path | None = None,
     teacher: nn.Module | None = None,
     legal: Sequence[int] | None = None,
+    workers: Workers = SERIAL,
 ) -> CompressionResult:
     """Compress a trained int8 network by the methods that `config` names (paper section 4 by default).
 
@@ -72,6 +74,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
             None for `network` as it is.
         legal: weight values that the hardware can hold, 0 among them; None for all 256. The network starts with its
             weights at the nearest of them, and no set leaves them.
+        workers: who tries removals of values side by side; no result depends on it.
 
     Returns:
         The result, with the networks.
@@ -88,7 +91,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
     config = CompressConfig() if config is None else config
     methods = chosen(config.methods)
     own = _own(network)
-    subject = NetworkSubject(own, dataset, config, free.values, teacher or copy.deepcopy(network))
+    subject = NetworkSubject(own, dataset, config, free.values, teacher or copy.deepcopy(network), workers)
     for name in own.layers:
         subject.constrain(name, free)
     architecture = "" if network.architecture is None else network.architecture.name

@@ -118,6 +118,7 @@ def compress(
         on_event=on_event,
         resume=None if resume is None else resume / run.run_key(network, dataset, settings, priced.facts),
         legal=legal_weights(simulator.hardware.array.mac),
+        workers=simulator.workers,
     )
 
 

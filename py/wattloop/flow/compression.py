@@ -147,6 +147,7 @@ def _compress(
             resume=folder,
             teacher=trained.teacher,
             legal=legal_weights(settings.hardware.array.mac),
+            workers=simulator.workers,
         )
 
 

@@ -55,9 +55,7 @@ def of_few_values(traces: Sequence[LayerTrace]) -> FakeOracle:
     return FakeOracle(FACTORS, curve)
 
 
-@pytest.mark.parametrize(
-    ("name", "sizes", "most"), [("powerpruning", "power_values", 7), ("naive", "naive_values", 8)]
-)
+@pytest.mark.parametrize(("name", "sizes", "most"), [("powerpruning", "power_values", 7), ("naive", "naive_values", 8)])
 def test_more_values_than_a_cell_holds_are_refused_before_any_work(name: str, sizes: str, most: int) -> None:
     subject = FakeSubject({layer: normal_weights(0) for layer in FACTORS})
     method = METHODS[name]()
