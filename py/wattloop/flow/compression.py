@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wattloop.activity.backend import backend
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.tiling import check_overflow
 from wattloop.compression.campaign import Mapper, Profilers
@@ -17,6 +15,7 @@ from wattloop.compression.stream import JOURNAL
 from wattloop.errors import ConfigError
 from wattloop.flow.events import Watch
 from wattloop.flow.inputs import check_inputs
+from wattloop.flow.mapping import on_few_tiles
 from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.measurement import measure
@@ -102,10 +101,9 @@ def profilers(simulator: Simulator, mapping: MappingSettings | None = None) -> P
 
 def _laid(simulator: Simulator, chosen: MappingSettings, traces: Sequence[LayerTrace]) -> Mapping[str, HardwareMapping]:
     tables = simulator.tables(traces) if chosen.options.signs == "values" else None
-    whole = simulator.tiles(traces)
-    quick = dataclasses.replace(whole, backend=backend(chosen.chooser), tiles=chosen.chosen_tiles, seed=chosen.seed)
+    quick, judge = (on_few_tiles(simulator, traces, chosen, by) for by in (chosen.chooser, chosen.judge))
     with simulator.progress.step("laying layers onto the array") as step:
-        return choose_mappings(traces, {}, tables, quick, chosen.options, step)
+        return choose_mappings(traces, {}, tables, quick, chosen.options, step, judge)
 
 
 def _mapping(settings: Settings) -> MappingSettings | None:

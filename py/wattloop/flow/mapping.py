@@ -19,6 +19,7 @@ from wattloop.compression.one_shot import one_shot
 from wattloop.flow.estimation import tracer
 from wattloop.flow.fitting import fit_facts
 from wattloop.flow.inputs import check_inputs
+from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
@@ -29,6 +30,7 @@ from wattloop.power.oracle import EnergyOracle
 from wattloop.power.survey import Survey, TracedNetwork
 from wattloop.power.tile_energies import TileEnergies, total_fj
 from wattloop.power.tile_meter import TileMeter
+from wattloop.power.tile_oracle import TileOracle
 from wattloop.runs import Run
 from wattloop.store import Store
 
@@ -111,6 +113,11 @@ def mapping_flow(
     return report
 
 
+def on_few_tiles(simulator: Simulator, traces: Sequence[LayerTrace], chosen: MappingSettings, by: str) -> TileOracle:
+    """What measures filters on the tiles that mappings are chosen on; `by` is who simulates."""
+    return replace(simulator.tiles(traces), backend=backend(by), tiles=chosen.chosen_tiles, seed=chosen.seed)
+
+
 class _Bench:
     """One network on one array."""
 
@@ -152,14 +159,15 @@ class _Bench:
     def _choose(self, title: str, options: MappingOptions) -> dict[str, HardwareMapping]:
         tables: EnergyOracle | None = self._simulator.tables(self._train) if options.signs == "values" else None
         with self._progress.step(f"choosing {title}") as step:
-            return choose_mappings(self._train, {}, tables, self._quick, options, step)
+            return choose_mappings(self._train, {}, tables, self._chooser, options, step, self._judge)
 
     @cached_property
-    def _quick(self) -> Remembered:
-        """Measures filters on a few tiles of the training images."""
-        chosen, by = self._chosen, backend(self._chosen.chooser)
-        whole = self._simulator.tiles(self._train)
-        return Remembered(replace(whole, backend=by, tiles=chosen.chosen_tiles, seed=chosen.seed))
+    def _chooser(self) -> Remembered:
+        return Remembered(on_few_tiles(self._simulator, self._train, self._chosen, self._chosen.chooser))
+
+    @cached_property
+    def _judge(self) -> Remembered:
+        return Remembered(on_few_tiles(self._simulator, self._train, self._chosen, self._chosen.judge))
 
     def _measured(self, title: str, mappings: Mapping[str, HardwareMapping]) -> list[Sequence[TileEnergies]]:
         hardware, chosen = self._simulator.hardware, self._chosen

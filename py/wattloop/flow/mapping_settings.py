@@ -17,6 +17,8 @@ class MappingSettings:
     Attributes:
         options: which freedoms are used.
         chooser: who simulates the tiles that mappings are chosen on; see `characterize.simulator`.
+        judge: who simulates, on the same tiles, what was chosen against laying the layer without its orders and as it
+            is, so that no mapping costs more than none there; one that sees glitches judges by `datapath`.
         chosen_images: training images that they are chosen on.
         chosen_tiles: tiles of each layer, roughly, that filters are measured on.
         alone: measure each freedom alone, too.
@@ -31,6 +33,7 @@ class MappingSettings:
 
     options: MappingOptions = field(default_factory=MappingOptions)
     chooser: str = "bitparallel"
+    judge: str = "bitparallel-coarse"
     chosen_images: int = 8
     chosen_tiles: int = 12
     alone: bool = True
@@ -42,7 +45,7 @@ class MappingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("chooser", "simulator"):
+        for name in ("chooser", "judge", "simulator"):
             require(getattr(self, name) in backend_names(), name, getattr(self, name), ", ".join(backend_names()))
         for name in ("chosen_images", "chosen_tiles", "images"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")

@@ -28,23 +28,31 @@ NONE = MappingOptions("none", "none", "none", "raster")
 
 @dataclass
 class Filters(FakeOracle):
-    """Filter c costs |offset - target c| and 10 more while it runs with the wrong sign; far offsets do not fit."""
+    """Filter c costs |offset - target c| and 10 more while it runs with the wrong sign; far offsets do not fit.
+
+    Orders of rows and pixels cost each filter `rows` and `snake` more.
+    """
 
     targets: Sequence[int] = (4096, -16384, 4096)
     negative: Sequence[int] = (1,)
     furthest: int = 1 << 15
+    rows: float = -1.0
+    snake: float = -1.0
 
     def filter_energies_fj(self, layer: str, weights: np.ndarray, mappings: Sequence[HardwareMapping]) -> np.ndarray:
         found = np.array(
             [
                 [
-                    abs(m.psum_offset - target) + 10.0 * ((c in (m.flipped_filters or ())) != (c in self.negative))
+                    abs(int(m.offsets(3)[c]) - target)
+                    + 10.0 * ((c in (m.flipped_filters or ())) != (c in self.negative))
+                    + self.rows * (m.row_order is not None)
+                    + self.snake * (m.pixel_order == "snake")
                     for c, target in enumerate(self.targets)
                 ]
                 for m in mappings
             ]
         )
-        found[[abs(m.psum_offset) > self.furthest for m in mappings]] = np.inf
+        found[np.abs([m.offsets(3) for m in mappings]) > self.furthest] = np.inf
         return found
 
 
@@ -57,9 +65,11 @@ def trace() -> LayerTrace:
     return LayerTrace(layer, inputs.astype(np.uint8))
 
 
-def chosen(trace: LayerTrace, options: MappingOptions, oracle: FilterOracle | None = None) -> HardwareMapping:
+def chosen(
+    trace: LayerTrace, options: MappingOptions, oracle: FilterOracle | None = None, judge: FilterOracle | None = None
+) -> HardwareMapping:
     tiles = oracle or Filters({"conv": 1.0})
-    return choose_mappings([trace], {}, FakeOracle({"conv": 1.0}), tiles, options)["conv"]
+    return choose_mappings([trace], {}, FakeOracle({"conv": 1.0}), tiles, options, judge=judge)["conv"]
 
 
 def test_each_freedom_alone_moves_nothing_else(trace: LayerTrace) -> None:
@@ -76,11 +86,39 @@ def test_all_together(trace: LayerTrace) -> None:
     assert chosen(trace, MappingOptions()) == expected
 
 
+def test_orders_that_cost_more_are_left_out(trace: LayerTrace) -> None:
+    """Whoever chose, the judge has the last word."""
+    whole = chosen(trace, MappingOptions())
+    dear_rows, dear_snake = Filters({"conv": 1.0}, rows=1.0), Filters({"conv": 1.0}, snake=1.0)
+    assert chosen(trace, MappingOptions(), dear_rows) == replace(whole, row_order=None)
+    assert chosen(trace, MappingOptions(), judge=dear_snake) == replace(whole, pixel_order="raster")
+    assert chosen(trace, replace(NONE, rows="activity"), dear_rows) == HardwareMapping()
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        Filters({"conv": 1.0}, targets=(0, 0, 0), negative=()),
+        Filters({"conv": 1.0}, targets=(0, 0, 0), negative=(), rows=1.0, snake=1.0),
+        Filters({"conv": 1.0}, targets=(-4096, 1 << 14, 0), rows=5.0),
+        Filters({"conv": 1.0}, furthest=0),
+    ],
+)
+@pytest.mark.parametrize("options", [MappingOptions(), replace(NONE, signs="values"), replace(NONE, offsets="layer")])
+def test_no_mapping_costs_more_than_none_where_it_was_judged(
+    trace: LayerTrace, options: MappingOptions, judge: Filters
+) -> None:
+    found = chosen(trace, options, judge=judge)
+    mapped, plain = judge.filter_energies_fj("conv", trace.layer.weight, [found, HardwareMapping()]).sum(axis=1)
+    assert mapped <= plain
+
+
 def test_signs_by_weight_values_are_those_that_the_curve_prefers(trace: LayerTrace) -> None:
     weight = trace.layer.weight.astype(int)
-    cheaper = CURVE[-weight + 128].sum(axis=1) < CURVE[weight + 128].sum(axis=1)
-    found = chosen(trace, replace(NONE, signs="values"))
-    assert found.flipped_filters == (tuple(np.flatnonzero(cheaper).tolist()) or None)
+    cheaper = tuple(np.flatnonzero(CURVE[-weight + 128].sum(axis=1) < CURVE[weight + 128].sum(axis=1)).tolist())
+    assert cheaper
+    found = chosen(trace, replace(NONE, signs="values"), Filters({"conv": 1.0}, negative=cheaper))
+    assert found.flipped_filters == cheaper
     with pytest.raises(ConfigError, match="takes tables"):
         choose_mappings([trace], {}, None, Filters({"conv": 1.0}), replace(NONE, signs="values"))
 
@@ -119,10 +157,10 @@ def test_filters_are_measured_once(trace: LayerTrace) -> None:
         replace(NONE, offsets="layer"),
     ):
         assert chosen(trace, options, memory) == chosen(trace, options, oracle)
-    # Two signs without an offset; then the offsets with both signs; then nothing new.
-    assert asked == [2, 2 * (len(FILTER_OFFSETS) - 1)]
+    # Two signs without an offset; then the offsets with both signs; what was chosen; one offset for all is nothing new.
+    assert asked == [2, 1, 2 * (len(FILTER_OFFSETS) - 1), 1]
     other = choose_mappings([trace], {"conv": -trace.layer.weight}, None, memory, replace(NONE, signs="tiles"))
-    assert other["conv"].flipped_filters == (1,) and asked[2:] == [2]
+    assert other["conv"].flipped_filters == (1,) and asked[4:] == [2, 1]
 
 
 def test_a_layer_of_which_no_filter_fits_is_refused(trace: LayerTrace) -> None:

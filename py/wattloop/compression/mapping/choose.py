@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.mapping import HardwareMapping
-from wattloop.compression.mapping.filters import FILTER_OFFSETS, channels, cheaper_signs, cheapest_filters
+from wattloop.compression.mapping.filters import FILTER_OFFSETS, channels, cheaper_signs, cheapest, cheapest_filters
 from wattloop.compression.mapping.options import MappingOptions
 from wattloop.compression.mapping.rows import quietest_first
 from wattloop.errors import ConfigError
-from wattloop.power.oracle import EnergyOracle, FilterOracle
+from wattloop.power.oracle import IDENTITY, EnergyOracle, FilterOracle
 
 Int8 = npt.NDArray[np.int8]
 Progress = Callable[[int, int], None]
@@ -27,8 +27,9 @@ def choose_mappings(
     tiles: FilterOracle,
     options: MappingOptions | None = None,
     progress: Progress = lambda done, total: None,
+    judge: FilterOracle | None = None,
 ) -> dict[str, HardwareMapping]:
-    """A mapping of every layer; the same arguments give the same mappings.
+    """A mapping of every layer, none where that costs less; the same arguments give the same mappings.
 
     Args:
         traces: the layers on training images; test images would flatter the figures measured on them later.
@@ -37,6 +38,8 @@ def choose_mappings(
         tiles: measures filters on a few tiles of the same traces.
         options: which freedoms are used; all of them by default.
         progress: called with (done, total) layers.
+        judge: measures what was chosen against laying the layer without its order of rows, without that of pixels, and
+            as it is: the least of these is taken. None for `tiles`.
 
     Raises:
         ConfigError: signs are to be chosen by values and there are no tables.
@@ -45,7 +48,10 @@ def choose_mappings(
     found = {}
     for done, trace in enumerate(traces, start=1):
         layer = replace(trace.layer, weight=weights.get(trace.layer.name, trace.layer.weight))
-        found[layer.name] = choose_mapping(replace(trace, layer=layer), tables, tiles, options or MappingOptions())
+        chosen = choose_mapping(replace(trace, layer=layer), tables, tiles, options or MappingOptions())
+        # An order of rows is a rule of thumb, and what saves settled toggles may cost glitches.
+        ways = dict.fromkeys((chosen, replace(chosen, row_order=None), replace(chosen, pixel_order="raster"), IDENTITY))
+        found[layer.name] = cheapest(judge or tiles, layer.name, layer.weight, tuple(ways))
         progress(done, len(traces))
     return found
 
@@ -53,7 +59,7 @@ def choose_mappings(
 def choose_mapping(
     trace: LayerTrace, tables: EnergyOracle | None, tiles: FilterOracle, options: MappingOptions
 ) -> HardwareMapping:
-    """A mapping of one layer, its weights those of the trace; see `choose_mappings`."""
+    """A mapping of one layer that uses all of the options; its weights are those of the trace."""
     name, weights = trace.layer.name, trace.layer.weight
     order = quietest_first(trace) if options.rows == "activity" else None
     mapping = HardwareMapping(row_order=order, pixel_order=options.pixels)

@@ -74,8 +74,34 @@ def cheapest_offset(
             continue
         priced.append((found.energy.dynamic_fj, offset))
     if not priced:
-        raise OverflowRangeError(f"layer {layer}: the partial sums can overflow with any of the offsets")
+        raise _overflowing(layer)
     return min(priced)[1]
+
+
+def cheapest(oracle: FilterOracle, layer: str, weights: Int8, mappings: Sequence[HardwareMapping]) -> HardwareMapping:
+    """The mapping with the least measured energy of all filters together; of equals the first.
+
+    Args:
+        oracle: measures filters.
+        layer: its name.
+        weights: shape (out_channels, reduction).
+        mappings: candidates.
+
+    Raises:
+        OverflowRangeError: some filter overflows in each of them.
+    """
+    if len(mappings) == 1:
+        return mappings[0]
+    energy_fj = oracle.filter_energies_fj(layer, weights, mappings).sum(axis=1)
+    if np.isinf(energy_fj).all():
+        raise _overflowing(layer)
+    return mappings[int(energy_fj.argmin())]
+
+
+def _overflowing(layer: str) -> OverflowRangeError:
+    return OverflowRangeError(
+        f"layer {layer}: the partial sums can overflow with any of the offsets; use fewer rows or more psum_bits"
+    )
 
 
 def cheapest_filters(
@@ -103,7 +129,9 @@ def cheapest_filters(
         OverflowRangeError: a filter overflows whatever its sign and offset.
     """
     pairs = [(flipped, offset) for offset in offsets for flipped in signs]
-    laid = [replace(mapping, psum_offset=offset, flipped_filters=channels(flipped)) for flipped, offset in pairs]
+    laid = [
+        replace(mapping, psum_offset=offset, flipped_filters=channels(flipped) or None) for flipped, offset in pairs
+    ]
     shape = len(offsets), len(signs), len(weights)
     energy_fj = oracle.filter_energies_fj(layer, weights, laid).reshape(shape)
     sign = energy_fj.argmin(axis=1)
@@ -111,7 +139,7 @@ def cheapest_filters(
     offset = np.full(len(weights), best_fj.sum(axis=1).argmin()) if together else best_fj.argmin(axis=0)
     every = np.arange(len(weights))
     if np.isinf(best_fj[offset, every]).any():
-        raise OverflowRangeError(f"layer {layer}: the partial sums can overflow with any of the offsets")
+        raise _overflowing(layer)
     flipped = np.array(signs)[sign[offset, every], every]
     taken = [offsets[k] for k in offset]
     whole = len(set(taken)) == 1
