@@ -65,3 +65,32 @@ def test_a_compressed_network_needs_its_int8_network(run: Path, tmp_path: Path) 
     point = run / "compression" / "points" / "000.safetensors"
     with pytest.raises(ConfigError, match="--method naive and --int8 ''"):
         add(tmp_path, Wanted(point, "naive.safetensors", COMMAND, "digits"))
+
+
+def test_a_mapping_does_not_outlive_its_network(run: Path, tmp_path: Path) -> None:
+    add(tmp_path, Wanted(run / "int8.safetensors", "int8.safetensors", "wattloop train", "digits"))
+    points = run / "compression" / "points"
+    for number, laid in (("001", True), ("000", False)):
+        entry = add(
+            tmp_path,
+            Wanted(points / f"{number}.safetensors", "ours.safetensors", COMMAND, "digits", "int8.safetensors"),
+        )
+        assert bool(Models.open(tmp_path).mappings(entry)) == laid
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"int8": "nowhere.safetensors"}, r"--int8 nowhere.safetensors: .*add it first \(listed: int8.safetensors\)"),
+        ({"exhibits": ("table1", "tabel4")}, "unknown exhibit 'tabel4'; known: table1"),
+    ],
+)
+def test_an_index_that_could_not_be_read_is_not_written(
+    run: Path, tmp_path: Path, changes: dict[str, object], complaint: str
+) -> None:
+    add(tmp_path, Wanted(run / "int8.safetensors", "int8.safetensors", "wattloop train", "digits"))
+    point = run / "compression" / "points" / "000.safetensors"
+    wanted = Wanted(point, "ours.safetensors", COMMAND, "digits", "int8.safetensors")
+    with pytest.raises(ConfigError, match=complaint):
+        add(tmp_path, replace(wanted, **changes))  # type: ignore[arg-type]
+    assert [entry.file for entry in Models.open(tmp_path).entries] == ["int8.safetensors"]

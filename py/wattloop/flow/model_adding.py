@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,24 +60,42 @@ def add(folder: Path, wanted: Wanted, data_root: Path | None = None, *, progress
         progress: told of every step.
 
     Raises:
-        ConfigError: what is wanted contradicts itself.
+        ConfigError: what is wanted contradicts itself, or names an exhibit or an int8 network that there is not.
         ModelError: a network of one's own, which has no name.
         DatasetError, StorageError: the data set or the network is missing or damaged.
     """
     from wattloop.nn.checkpoint import load, save
 
+    known = Models.open(folder).entries if (folder / INDEX).is_file() else ()
+    _check(folder, wanted, known)
     network = load(wanted.checkpoint)
     if network.architecture is None:
         raise ModelError(f"{wanted.checkpoint} is a network of your own: only wattloop's networks can be built again")
     scores = _scores(network, wanted.dataset, data_root, progress)
     entry = _entry(wanted, _row_of(wanted.checkpoint), network.architecture.name, scores)
     save(network, folder / entry.file, metadata={"made by": entry.command}, compact=True)
-    mapping = wanted.checkpoint.with_suffix(MAPPING)
+    mapping, copied = (path.with_suffix(MAPPING) for path in (wanted.checkpoint, folder / entry.file))
     if mapping.is_file():
-        write_atomic((folder / entry.file).with_suffix(MAPPING), mapping.read_bytes())
-    known = Models.open(folder).entries if (folder / INDEX).is_file() else ()
+        write_atomic(copied, mapping.read_bytes())
+    else:
+        # That of a network which had this place before would lay out weights that it was not chosen for.
+        copied.unlink(missing_ok=True)
     write_index(folder, [*(other for other in known if other.file != entry.file), entry])
     return entry
+
+
+def _check(folder: Path, wanted: Wanted, known: Sequence[ModelEntry]) -> None:
+    """Refuse what would leave an index that cannot be read, before a network is scored."""
+    from wattloop.flow.reproduce.exhibits import recipe
+
+    for exhibit in wanted.exhibits:
+        recipe(exhibit)
+    references = [entry.file for entry in known if entry.role == "int8"]
+    if wanted.int8 and wanted.int8 not in references:
+        raise ConfigError(
+            f"--int8 {wanted.int8}: {folder / INDEX} lists no such int8 network; add it first"
+            f" (listed: {', '.join(references) or 'none'})"
+        )
 
 
 def _scores(network: QuantizedNetwork, dataset: str, data_root: Path | None, progress: Progress) -> tuple[float, float]:
