@@ -41,6 +41,19 @@ def test_a_network_with_negated_filters_gives_the_same_integers(layer: str) -> N
         assert torch.equal(second(images), first(images))
 
 
+def test_weights_beyond_the_greatest_value_stay_at_its_negative() -> None:
+    """Training takes real weights past 127 steps, where they count as 127; negated they must not become -128."""
+    first = network("lenet5_wide")
+    layer = first.layer("conv2")
+    with torch.no_grad():
+        layer.latent[0, 0, 0, :3] = torch.tensor([127.4, 127.6, 140.0]) * layer.weight_scale
+    second = copy.deepcopy(first)
+    assert first.integer_weight("conv2")[0, :3].tolist() == [127, 127, 127]
+    assert negate_filters(second.layer("conv2"), np.ones(48, np.bool_))
+    assert second.integer_weight("conv2")[0, :3].tolist() == [-127, -127, -127]
+    np.testing.assert_array_equal(IntegerNetwork(second).forward(IMAGES), IntegerNetwork(first).forward(IMAGES))
+
+
 def test_training_starts_from_the_same_outputs() -> None:
     first = network("lenet5_wide")
     second = copy.deepcopy(first)
