@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from wattloop.compression.result import CompressionResult
+from wattloop.errors import ConfigError
 from wattloop.flow.compression import COMPRESSION, compress_flow
 from wattloop.flow.resumption import resumption
 from wattloop.flow.settings import Settings
@@ -69,6 +70,17 @@ def test_on_a_cell_without_some_weights_network_and_sets_keep_to_what_it_holds(
         assert usage[held].sum() == usage.sum() > 0
         assert np.isfinite(curve[held]).all()
         assert np.isinf(np.delete(curve, held)).all()
+
+
+def test_offsets_that_the_array_has_no_registers_for_are_refused_before_anything_is_compressed(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """conv2 has 16 channels: two blocks of columns, whose offsets take turns."""
+    monkeypatch.setattr("wattloop.compression.run.compress", lambda *_, **__: pytest.fail("it begins"))
+    hardware = replace(settings.hardware, array=replace(settings.hardware.array, cols=8))
+    own = replace(settings, hardware=hardware, compress=replace(settings.compress, mapped=True))
+    with pytest.raises(ConfigError, match=r"layer conv2: its 2 blocks of columns .*set psum_preload = true"):
+        compressed(own, tmp_path / "run")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattloop.arith.layer import LayerTrace
-from wattloop.arith.tiling import check_overflow
 from wattloop.compression.campaign import Mapper, Profilers
 from wattloop.compression.mapping.choose import choose_mappings
 from wattloop.compression.methods import chosen
@@ -28,6 +27,7 @@ from wattloop.flow.training import WEIGHT_BITS, Trained, legal_weights, trained_
 from wattloop.gates.spec import MacSpec
 from wattloop.gates.templates import templates
 from wattloop.power.oracle import HardwareMapping
+from wattloop.power.tile_energies import check_mapping
 from wattloop.runs import Run
 from wattloop.store import Store, content_key
 
@@ -62,7 +62,7 @@ def compress_flow(
         run.facts |= simulator.cell.facts | {"simulator": simulator.backend.name}
         trained = trained_network(settings, store=store, progress=progress)
         run.facts["network key"] = trained.key
-        _require_fitting(trained, simulator)
+        _require_fitting(trained, simulator, _mapping(settings))
         with resumption(progress_folder(settings, trained, simulator)) as folder:
             result = _compress(settings, trained, simulator, progress, folder)
             result.save(run.folder / COMPRESSION)
@@ -79,12 +79,17 @@ def _require_whole_operands(mac: MacSpec) -> None:
         )
 
 
-def _require_fitting(trained: Trained, simulator: Simulator) -> None:
-    """Refuse an array whose partial sums the network could overflow, before hours are spent."""
+def _require_fitting(trained: Trained, simulator: Simulator, mapping: MappingSettings | None) -> None:
+    """Refuse an array that cannot run the network, before hours are spent.
+
+    Its partial sums could overflow, or offsets of each channel would take registers that it does not have.
+    """
     from wattloop.nn.trace import trace
 
     for seen in trace(trained.network, trained.dataset.train.images[:1]):
-        check_overflow(seen.layer, simulator.hardware.array)
+        own = mapping is not None and mapping.options.offsets == "channel"
+        offsets = (0,) * seen.layer.geometry.out_channels if own and seen.layer.kind == "conv" else 0
+        check_mapping(seen.layer, simulator.hardware.array, HardwareMapping(psum_offset=offsets))
 
 
 def profilers(simulator: Simulator, mapping: MappingSettings | None = None) -> Profilers:
