@@ -8,7 +8,7 @@ from wattloop.compression.energies import ACCOUNTINGS
 from wattloop.compression.rows import Row
 from wattloop.report.reproduce.exhibit import Claim
 from wattloop.report.reproduce.paper import PaperRow
-from wattloop.report.reproduce.results import Result
+from wattloop.report.reproduce.results import Result, named
 from wattloop.report.reproduce.words import points, share
 
 # Two figures agree if they are no further apart than this: the paper states no errors, one seed moves them so much.
@@ -32,7 +32,7 @@ def stated(row: PaperRow, before: float | None = None) -> str:
 def measured(row: Row) -> str:
     """A measured row in words."""
     return (
-        f"{row.method} {row.setting} on {row.mac}: {share(row.datapath_saving)} saved, accuracy"
+        f"{named(row)} on {row.mac}: {share(row.datapath_saving)} saved, accuracy"
         f" {share(row.accuracy_int8)} to {share(row.accuracy)}"
     )
 
@@ -112,14 +112,13 @@ def against(results: Sequence[Result], rival: str, others: Sequence[str] = ()) -
             and other.row.accuracy >= one.row.accuracy
         ]
         ahead = max(able, key=lambda other: other.row.datapath_saving, default=None)
-        name = f"{one.row.network} on {one.row.mac}: {rival} {one.row.setting}".strip()
+        name = f"{one.row.network} on {one.row.mac}: {named(one.row)}"
         if ahead is None:
             sentences.append(f"{name} ({share(one.row.datapath_saving)}): nothing measured here is as accurate.")
             continue
         gain = ahead.row.datapath_saving - one.row.datapath_saving
         sentences.append(
-            f"{name} saves {share(one.row.datapath_saving)} at {share(one.row.accuracy)}; {ahead.row.method}"
-            f" {ahead.row.setting} saves {share(ahead.row.datapath_saving)} at {share(ahead.row.accuracy)}:"
-            f" {points(gain)}."
+            f"{name} saves {share(one.row.datapath_saving)} at {share(one.row.accuracy)}; {named(ahead.row)} saves"
+            f" {share(ahead.row.datapath_saving)} at {share(ahead.row.accuracy)}: {points(gain)}."
         )
     return sentences

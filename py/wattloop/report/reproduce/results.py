@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from wattloop.compression.energies import ACCOUNTINGS
@@ -126,8 +127,55 @@ def _over_array(row: Row) -> str:
     return NONE if row.datapath_saving_over_array is None else share(row.datapath_saving_over_array)
 
 
-def best(results: Iterable[Result], most_lost: float, mac: str | None = None) -> Result | None:
-    """The network that saves most (`datapath`) and loses no more accuracy than `most_lost`, a fraction.
+def named(row: Row) -> str:
+    """Method, setting, and whether layers are laid out otherwise than as they are."""
+    return f"{row.method} {row.setting}".strip() + (" (mapped)" if row.mapped else "")
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Networks that differ in the seed alone.
+
+    Attributes:
+        rows: one a seed.
+    """
+
+    rows: tuple[Row, ...]
+
+    @property
+    def name(self) -> str:
+        """What they have in common; see `named`."""
+        return named(self.rows[0])
+
+    def mean(self, figure: str) -> float:
+        """Mean of a column of `Row`."""
+        return float(np.mean([getattr(row, figure) for row in self.rows]))
+
+    @property
+    def change(self) -> float:
+        """Mean change of accuracy, a fraction."""
+        return self.mean("accuracy") - self.mean("accuracy_int8")
+
+    def spread(self, saved: str = "datapath_saving") -> str:
+        """Standard deviations of a saving and of the change of accuracy over the seeds, where there are several."""
+        if len(self.rows) == 1:
+            return ""
+        saving = np.std([getattr(row, saved) for row in self.rows], ddof=1)
+        change = np.std([row.accuracy - row.accuracy_int8 for row in self.rows], ddof=1)
+        return f"; means of {len(self.rows)} seeds, deviations {100 * saving:.1f} and {100 * change:.1f} points"
+
+
+def by_seeds(results: Iterable[Result]) -> list[Seeds]:
+    """Compressed networks, those that differ in the seed alone together."""
+    grouped: dict[tuple[object, ...], list[Row]] = {}
+    for row in (result.row for result in results if result.row.method != INT8):
+        kind = (row.network, row.dataset, row.method, row.setting, row.mac, row.mapped)
+        grouped.setdefault(kind, []).append(row)
+    return [Seeds(tuple(rows)) for rows in grouped.values()]
+
+
+def best(results: Iterable[Result], most_lost: float, mac: str | None = None) -> Seeds | None:
+    """What saves most (`datapath`) and loses no more test accuracy than `most_lost`, a fraction; means over seeds.
 
     Args:
         results: to choose from.
@@ -135,10 +183,8 @@ def best(results: Iterable[Result], most_lost: float, mac: str | None = None) ->
         mac: of networks on this cell alone; None of all.
     """
     able = [
-        result
-        for result in results
-        if result.row.method != INT8
-        and result.row.accuracy_int8 - result.row.accuracy <= most_lost + 1e-9
-        and (mac is None or result.row.mac == mac)
+        seeds
+        for seeds in by_seeds(results)
+        if -seeds.change <= most_lost + 1e-9 and (mac is None or seeds.rows[0].mac == mac)
     ]
-    return max(able, key=lambda result: result.row.datapath_saving, default=None)
+    return max(able, key=lambda seeds: seeds.mean("datapath_saving"), default=None)

@@ -12,6 +12,7 @@ from wattloop.report.reproduce.exhibit import Claim, Exhibit
 from wattloop.report.reproduce.paper import PaperRow
 from wattloop.report.reproduce.results import (
     CONVENTIONS,
+    DEFAULT_MAC,
     GLOBAL,
     INT8,
     LAYERWISE,
@@ -55,9 +56,17 @@ def exhibit(results: Sequence[Result]) -> Exhibit:
     )
 
 
-def _key(result: Result) -> tuple[str, str, int, float, float]:
+def _key(result: Result) -> tuple[str, str, str, bool, int, float, float]:
     row, asked = result.row, result.setting
-    return row.network, row.mac, row.seed, float(asked.get("ratio", "nan")), float(asked.get("values", "nan"))
+    return (
+        row.network,
+        row.dataset,
+        row.mac,
+        row.mapped,
+        row.seed,
+        float(asked.get("ratio", "nan")),
+        float(asked.get("values", "nan")),
+    )
 
 
 def _pairs(results: Sequence[Result]) -> list[Matched]:
@@ -78,8 +87,12 @@ def _claim(one: PaperRow, other: PaperRow, pairs: Sequence[Matched]) -> Claim:
     told = [points((getattr(other, name) or 0.0) - (getattr(one, name) or 0.0)) for name in ("saving", "accuracy")]
     says = f"{one.layers}, ratio {one.prune_ratio}, K {one.values}: layer-wise saves {told[0]}, accuracy {told[1]}"
     wanted = (float(one.prune_ratio or 0), float(one.values))
-    same = [pair for pair in pairs if (pair[0].row.network, pair[0].row.dataset) == (one.network, one.dataset)]
-    found = next((pair for pair in same if _key(pair[0])[3:] == wanted), None)
+    same = [
+        pair
+        for pair in pairs
+        if (pair[0].row.network, pair[0].row.dataset, pair[0].row.mac) == (one.network, one.dataset, DEFAULT_MAC)
+    ]
+    found = next((pair for pair in same if _key(pair[0])[-2:] == wanted), None)
     if found is None:
         return Claim(says, PLACE, "not measured", None, "no pair of this ratio and number of values")
     saving, accuracy = _gain(found)

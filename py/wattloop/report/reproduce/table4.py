@@ -10,6 +10,7 @@ from wattloop.report.reproduce.exhibit import Claim, Exhibit
 from wattloop.report.reproduce.paper import PaperRow
 from wattloop.report.reproduce.results import (
     CONVENTIONS,
+    DEFAULT_MAC,
     INT8,
     LAYERWISE,
     NAIVE,
@@ -52,6 +53,7 @@ def _claim(row: PaperRow, results: Sequence[Result]) -> Claim:
         for result in results
         if (result.row.network, result.row.dataset) == (row.network, row.dataset)
         and (result.row.method, result.row.max_values_per_layer) == (_HERE[row.method], row.values)
+        and (result.row.mac, result.row.mapped) == (DEFAULT_MAC, False)
     ]
     return beside(row, able[0] if able else None, PLACE)
 
