@@ -17,6 +17,7 @@ from wattloop.flow.measurement import measure
 from wattloop.flow.settings import CharacterizeSettings, EstimateSettings
 from wattloop.nn.constraint import constrain
 from wattloop.nn.network import QuantizedNetwork
+from wattloop.power.oracle import HardwareMapping
 from wattloop.store import Store
 
 IMAGES = load_dataset("digits").test.images[:3]
@@ -98,6 +99,12 @@ def test_the_same_is_measured_once_and_anything_else_again(
 def test_a_simulator_without_glitches_is_refused(network: QuantizedNetwork, simulator: Simulator) -> None:
     with pytest.raises(ConfigError, match="bitparallel-timed"):
         measure(network, IMAGES[:1], simulator, MeasureSettings(simulator="bitparallel"))
+
+
+def test_mappings_of_another_network_are_refused(network: QuantizedNetwork, simulator: Simulator) -> None:
+    """Passed over they would leave a row that is called mapped and is not."""
+    with pytest.raises(ConfigError, match="does not have: conv1; choose them again"):
+        measure(network, IMAGES[:1], simulator, mappings={"conv1": HardwareMapping(4096), "0": HardwareMapping()})
 
 
 def test_no_images_are_refused(network: QuantizedNetwork, simulator: Simulator) -> None:

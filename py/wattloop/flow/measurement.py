@@ -55,10 +55,13 @@ def measure(
 
     Raises:
         OverflowRangeError: a layer does not fit the array's partial sums.
-        ConfigError: the simulator sees no glitches.
+        ConfigError: the simulator sees no glitches, or a mapping is of another network.
     """
     settings = settings or MeasureSettings()
     mac = simulator.hardware.array.mac
+    foreign = sorted(set(mappings or ()) - set(network.layers))
+    if foreign:
+        raise ConfigError(f"mappings of layers that the network does not have: {', '.join(foreign)}; choose them again")
     traced = TracedOn(tracer(network, images, mac), len(images))
     # A mapping that changes nothing must not have the same network measured again.
     laid = {layer: mapping for layer, mapping in (mappings or {}).items() if mapping != IDENTITY}
