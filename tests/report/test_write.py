@@ -88,6 +88,15 @@ def test_every_network_stands_with_all_its_accountings(text: str) -> None:
     assert "all their tiles" in text
 
 
+def test_what_laid_out_networks_leave_out_is_said(text: str, result: CompressionResult, tmp_path: Path) -> None:
+    assert "registers at the array's edge" not in text
+    rows = (*result.rows[:1], dataclasses.replace(result.rows[1], mapped=True))
+    dataclasses.replace(result, rows=rows).save(tmp_path / "compression")
+    told = write_report(tmp_path).read_text()
+    assert "layers=1 (laid out)" in told
+    assert "registers at the array's edge that hold their offsets (clock and leakage) are in no saving" in told
+
+
 def test_a_network_of_another_method_has_no_plot_by_layer(result: CompressionResult, tmp_path: Path) -> None:
     dataclasses.replace(result, best=0, out_of_time=True).save(tmp_path / "compression")
     text = write_report(tmp_path).read_text()

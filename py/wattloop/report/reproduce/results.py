@@ -22,8 +22,9 @@ CONVENTIONS = (
     "Savings against the int8 network on the same cell and images, of all convolutions, the stem included, by"
     " simulating their real tiles. datapath: combinational cells and registers' data, glitches included, of the active"
     " PEs in all phases; total: with clock and leakage; functional: datapath without glitches; array: datapath with"
-    " the PEs that tiles leave idle. Accuracies on test images. Bits: of an index into the layer's set, mean over the"
-    " weights."
+    " the PEs that tiles leave idle. Mapped networks compute the same; the registers at the array's edge that hold"
+    " their offsets (clock and leakage) are in no saving, `wattloop map` states them. Accuracies on test images. Bits:"
+    " of an index into the layer's set, mean over the weights."
 )
 
 
