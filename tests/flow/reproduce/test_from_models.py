@@ -13,11 +13,16 @@ from tests.flow.reproduce.conftest import TINY, reproduced
 from wattloop.compression.rows import Row
 from wattloop.flow.measurement import measure
 from wattloop.flow.models import Models
+from wattloop.flow.progress import Silent
+from wattloop.flow.reproduce.measured import Bench
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import trained_network
+from wattloop.gates.templates import templates
 from wattloop.nn.evaluate import evaluate
+from wattloop.parallel import SERIAL
 from wattloop.report.reproduce.exhibit import Exhibit
+from wattloop.store import Store
 
 # What issue and documents promise to programs.
 PROMISED = (
@@ -44,6 +49,25 @@ def test_the_json_holds_a_row_a_network_with_every_key(table1: tuple[Exhibit, Pa
         assert row.keys() == {f.name for f in fields(Row)}
         assert 0 <= row["accuracy"] <= 1
         assert row["images"] == 1
+
+
+def test_a_cell_that_cannot_take_the_network_is_told_of(
+    measured: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The accuracy is that of the network, the energy that of what the cell makes of it."""
+    told: list[str] = []
+
+    class Listening(Silent):
+        def tell(self, text: str) -> None:
+            told.append(text)
+
+    monkeypatch.setattr("wattloop.flow.reproduce.measured.measure", lambda *_: None)
+    bench = Bench(measured, Store(tmp_path), Listening(), SERIAL)
+    network = trained_network(measured).network
+    bench.energies(network, "digits", templates()["array"], {})
+    assert told == []
+    bench.energies(network, "digits", templates()["shift"], {})
+    assert len(told) == 1 and "of the weights" in told[0] and "accuracy unknown" in told[0]
 
 
 def test_accuracy_is_measured_on_test_images_and_validation_is_as_recorded(

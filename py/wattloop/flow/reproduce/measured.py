@@ -10,6 +10,7 @@ import numpy as np
 
 from wattloop.compression.energies import NetworkEnergies
 from wattloop.compression.rows import Measured, Row, row_of, weight_facts
+from wattloop.flow.fitting import fit_facts
 from wattloop.flow.measurement import measure
 from wattloop.flow.models import ModelEntry, Models
 from wattloop.flow.progress import Progress
@@ -63,8 +64,11 @@ class Bench:
     def energies(
         self, network: QuantizedNetwork, dataset: str, cell: MacSpec, mappings: Mapping[str, HardwareMapping]
     ) -> NetworkEnergies:
-        """Energies of all layers on the first test images."""
+        """Energies of all layers on the first test images; says so where the cell cannot take the network as it is."""
+        from wattloop.nn.trace import trace
+
         images = self.dataset(dataset).test.images[: self.settings.measure.images]
+        fit_facts(trace(network, images[:1]), cell, self.progress)
         return measure(network, images, self._simulator(cell, bool(mappings)), self.settings.measure, mappings)
 
     def _simulator(self, cell: MacSpec, mapped: bool) -> Simulator:
