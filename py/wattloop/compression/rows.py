@@ -49,7 +49,8 @@ class Row:
         bits_per_weight: mean over the weights of the bits that an index into their layer's set takes.
         sparsity: share of the weights that are 0.
         images: test images that were simulated.
-        tiles: "all" of their tiles, or how many, of both networks alike.
+        tiles: "all" of their tiles, or how many of the compressed network's; sampled to a precision, those of the int8
+            network may be more or fewer.
         mapped: whether layers are laid onto the array other than as they are.
     """
 

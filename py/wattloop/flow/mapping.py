@@ -29,7 +29,6 @@ from wattloop.power.layer_use import cycles
 from wattloop.power.oracle import EnergyOracle
 from wattloop.power.survey import Survey, TracedNetwork
 from wattloop.power.tile_energies import TileEnergies, total_fj
-from wattloop.power.tile_meter import TileMeter
 from wattloop.power.tile_oracle import TileOracle
 from wattloop.runs import Run
 from wattloop.store import Store
@@ -170,16 +169,8 @@ class _Bench:
         return Remembered(on_few_tiles(self._simulator, self._train, self._chosen, self._chosen.judge))
 
     def _measured(self, title: str, mappings: Mapping[str, HardwareMapping]) -> list[Sequence[TileEnergies]]:
-        hardware, chosen = self._simulator.hardware, self._chosen
-        meter = TileMeter(
-            self._simulator.cell.netlist,
-            hardware.array,
-            backend(chosen.simulator),
-            hardware.clock_ps,
-            hardware.load,
-            idle=True,
-            workers=self._simulator.workers,
-        )
+        chosen = self._chosen
+        meter = self._simulator.meter(backend(chosen.simulator))
         with self._progress.step(f"simulating {title}") as step:
             survey = Survey(self._network, meter, step, mappings)
             return list(survey.fixed(chosen.tiles_of_layer, chosen.seed, 0.95).layers)

@@ -21,7 +21,6 @@ from wattloop.flow.simulator import Simulator, code_key
 from wattloop.power.oracle import IDENTITY, HardwareMapping
 from wattloop.power.survey import Survey, Surveyed, TracedNetwork
 from wattloop.power.tile_energies import TileEnergies, layer_energy, total_fj
-from wattloop.power.tile_meter import TileMeter
 from wattloop.store import content_key, write_atomic
 
 if TYPE_CHECKING:
@@ -111,25 +110,12 @@ def _surveyed(
     network: TracedNetwork, simulator: Simulator, settings: MeasureSettings, mappings: Mappings
 ) -> NetworkEnergies:
     with simulator.progress.step(f"simulating tiles of {network.images} images") as step:
-        survey = Survey(network, _meter(simulator, settings), step, mappings)
+        survey = Survey(network, simulator.meter(backend(settings.simulator)), step, mappings)
         if settings.rule is None:
             found = survey.fixed(settings.tiles_of_layer, settings.seed, settings.confidence)
         else:
             found = survey.precise(settings.rule, settings.seed)
     return _energies(network, found, settings)
-
-
-def _meter(simulator: Simulator, settings: MeasureSettings) -> TileMeter:
-    hardware = simulator.hardware
-    return TileMeter(
-        simulator.cell.netlist,
-        hardware.array,
-        backend(settings.simulator),
-        hardware.clock_ps,
-        hardware.load,
-        idle=True,
-        workers=simulator.workers,
-    )
 
 
 def _energies(network: TracedNetwork, found: Surveyed, settings: MeasureSettings) -> NetworkEnergies:

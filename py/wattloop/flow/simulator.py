@@ -233,22 +233,16 @@ class Simulator:
         chosen, spec = self.estimate, self.hardware.array
         by_table = self.tables(profiled)
         with self.progress.step("simulating tiles") as step:
-            survey = Survey(network, self._meter, step)
+            survey = Survey(network, self.meter(self.backend, idle=self.estimate.idle), step)
             if chosen.rule is not None:
                 surveyed = survey.precise(chosen.rule, chosen.seed)
             else:
                 surveyed = survey.fixed(chosen.tiles_of_layer, chosen.seed, chosen.confidence)
         return estimated(network, surveyed, spec, by_table, f"tiles/{self.backend.name}", chosen.confidence)
 
-    @property
-    def _meter(self) -> TileMeter:
+    def meter(self, by: ActivityBackend, *, idle: bool = True) -> TileMeter:
+        """Measures tiles on this hardware; `by` counts toggles, of `idle` cells too if wanted."""
         hardware = self.hardware
         return TileMeter(
-            self.cell.netlist,
-            hardware.array,
-            self.backend,
-            hardware.clock_ps,
-            hardware.load,
-            self.estimate.idle,
-            self.workers,
+            self.cell.netlist, hardware.array, by, hardware.clock_ps, hardware.load, idle=idle, workers=self.workers
         )
