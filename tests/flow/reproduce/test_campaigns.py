@@ -47,6 +47,15 @@ def test_table_1_is_by_the_methods_of_the_settings() -> None:
     assert task.change(own) == own
 
 
+def test_a_campaign_that_ended_early_is_not_taken_for_one_with_more_hours(
+    quick: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is found out on the way is the same for both; what they end with is not."""
+    monkeypatch.setattr(campaigns, "progress_folder", lambda *_: Path("course"))
+    hours = [replace(quick, compress=replace(quick.compress, max_hours=hours)) for hours in (0.0, 1.0)]
+    assert len({campaigns._key(settings, None, None) for settings in hours}) == 2  # type: ignore[arg-type]
+
+
 def test_quick_table_1_measures_what_every_method_offers(made: Made, quick: Settings) -> None:
     exhibit, out = made("table1")
     rows = json.loads((out / "table1.json").read_text())["rows"]

@@ -87,11 +87,16 @@ def compressed(
     for task in TASKS[exhibit]:
         own = replace(settings, compress=task.change(settings.compress))
         simulator = Simulator.of(own, store=store, progress=progress)
-        key = content_key("reproduce", progress_folder(own, trained, simulator).name, own.measure)
-        folder = store.entry("campaign", key, _campaign(own, trained, store, progress))
+        folder = store.entry("campaign", _key(own, trained, simulator), _campaign(own, trained, store, progress))
         rows = from_json((folder / COMPRESSION / _ROWS).read_text())
         entries = tuple(_entries(rows, task, own))
         yield Models(folder, (_int8(own, entries), *entries)), entries
+
+
+def _key(settings: Settings, trained: Trained, simulator: Simulator) -> str:
+    """Of all that a campaign's networks and figures depend on, the hours among it: they end it, wherever it stands."""
+    course = progress_folder(settings, trained, simulator).name
+    return content_key("reproduce", course, settings.measure, settings.compress.max_hours)
 
 
 def _campaign(settings: Settings, trained: Trained, store: Store, progress: Progress) -> Callable[[Path], None]:
