@@ -208,6 +208,16 @@ def test_an_interrupted_run_leaves_no_folder(number: signal.Signals, tmp_path: P
     assert not (tmp_path / "runs").exists()
 
 
+def test_progress_stays_where_there_is_more_to_do(tmp_path: Path) -> None:
+    with resumption(tmp_path / "a", lambda: True) as folder:
+        assert folder is not None
+        folder.mkdir(parents=True)
+    assert (tmp_path / "a").is_dir()
+    with resumption(tmp_path / "a", lambda: False):
+        pass
+    assert not (tmp_path / "a").exists()
+
+
 def test_progress_belongs_to_one_run_at_a_time(tmp_path: Path) -> None:
     with resumption(tmp_path / "a") as first, resumption(tmp_path / "a") as second:
         assert first == tmp_path / "a"

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def print_result(result: CompressionResult, out: Path) -> None:
     """Print accuracy, energy and the sets kept of the best network, then a line for every network."""
     if result.out_of_time:
-        typer.echo("The hours were spent: this is the best so far.")
+        typer.echo(
+            "The hours were spent: this is the best so far. The same command with more --max-hours goes on from here."
+        )
     if result.best is None:
         typer.echo("No network keeps to the bound and costs less: the int8 one is left as it was.")
     output.print_table("", ("", "int8", "compressed", ""), [*_accuracies(result), *_energies(result)])

@@ -20,6 +20,8 @@ from wattloop.power.energy_table import EnergyTable
 from wattloop.power.estimate import Estimate
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from wattloop.arith.layer import LayerTrace
     from wattloop.compression.journal import Event
     from wattloop.compression.result import CompressionResult
@@ -81,6 +83,7 @@ def compress(
     measure: MeasureSettings | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     resume: Path | None = None,
+    teacher: nn.Module | None = None,
 ) -> CompressionResult:
     """Compress a trained int8 network, by default layer by layer within an accuracy bound (paper section 4).
 
@@ -94,6 +97,8 @@ def compress(
         measure: what the figures before and after are measured on; None for all tiles of 16 test images.
         on_event: told of every decision as it falls.
         resume: folder that keeps what was found out; a run that finds its own there goes on from it.
+        teacher: what fine-tuning distils from as far as `config.distill_weight` says, raw pixels in and logits out,
+            such as the float network in `Normalized`; None for `network` as it is.
 
     Returns:
         The result: the best network, and a row for every network that the methods offered; it saves and loads.
@@ -116,7 +121,8 @@ def compress(
         measure=measuring(dataset, simulator, measure or MeasureSettings()),
         mac=mac_name(simulator.hardware.array.mac),
         on_event=on_event,
-        resume=None if resume is None else resume / run.run_key(network, dataset, settings, priced.facts),
+        resume=None if resume is None else resume / run.run_key(network, dataset, settings, priced.facts, teacher),
+        teacher=teacher,
         legal=legal_weights(simulator.hardware.array.mac),
         workers=simulator.workers,
     )

@@ -46,8 +46,8 @@ def compress_flow(
 ) -> CompressionResult:
     """Compress the network of the settings; the run gets `compression/` and the report.
 
-    A killed run goes on where it stood when the same settings are run again: what it found out lies in the cache until
-    the run is done.
+    A killed run goes on where it stood when the same settings are run again, and so does one whose hours were spent
+    when it is given more: what it found out lies in the cache until the run is done.
 
     Args:
         settings: hardware, network, training, compression, measurement.
@@ -63,11 +63,12 @@ def compress_flow(
         trained = trained_network(settings, store=store, progress=progress)
         run.facts["network key"] = trained.key
         _require_fitting(trained, simulator, _mapping(settings))
-        with resumption(progress_folder(settings, trained, simulator)) as folder:
-            result = _compress(settings, trained, simulator, progress, folder)
-            result.save(run.folder / COMPRESSION)
+        found: list[CompressionResult] = []
+        with resumption(progress_folder(settings, trained, simulator), lambda: found[0].out_of_time) as folder:
+            found.append(_compress(settings, trained, simulator, progress, folder))
+            found[0].save(run.folder / COMPRESSION)
             report(run, progress)
-    return result
+    return found[0]
 
 
 def _require_whole_operands(mac: MacSpec) -> None:

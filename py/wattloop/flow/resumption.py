@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,10 +27,14 @@ def course_key() -> str:
 
 
 @contextmanager
-def resumption(folder: Path) -> Iterator[Path | None]:
+def resumption(folder: Path, unfinished: Callable[[], bool] = lambda: False) -> Iterator[Path | None]:
     """`folder` for the block, which goes when the block ends well and stays when it does not.
 
     None while another process runs with the same inputs: it must not lose what it keeps there.
+
+    Args:
+        folder: made when needed.
+        unfinished: asked when the block has ended well; the folder stays where there is more to do.
 
     Raises:
         StorageError: the cache cannot be written.
@@ -45,6 +49,7 @@ def resumption(folder: Path) -> Iterator[Path | None]:
         return
     try:
         yield folder
-        shutil.rmtree(folder, ignore_errors=True)
+        if not unfinished():
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
         lock.release()
