@@ -70,7 +70,20 @@ def test_the_best_within_a_loss_is_the_one_that_saves_most() -> None:
     assert [found and found.rows for found in (best(rows, 0.01), best(rows, 0.03))] == [(rows[2].row,), (rows[3].row,)]
     assert best(rows[:1], 0.03) is None
     findings = table1.exhibit(rows).findings
-    assert findings[0] == ("resnet20 on the array cell at no more than 1.0 points lost: b saves 60.0 % (-0.9 points).")
+    assert findings[0] == (
+        "resnet20 on the array cell at no more than 1.0 points lost on validation images: b saves 60.0 % (-0.9 points"
+        " on test images)."
+    )
+
+
+def test_what_is_chosen_is_chosen_on_validation_images() -> None:
+    """c does best on the test images, which nobody may look at before the choice."""
+    base = int8().row.validation_int8
+    rows = [int8(), result("b", 0.6, 0.905, validation=base - 0.005), result("c", 0.7, 0.92, validation=base - 0.02)]
+    found = best(rows, 0.01)
+    assert found is not None
+    assert found.rows == (rows[1].row,)
+    assert "b saves 60.0 % (-1.5 points on test images)" in table1.exhibit(rows).findings[0]
 
 
 def test_seeds_are_averaged_not_chosen_among() -> None:
@@ -80,14 +93,17 @@ def test_seeds_are_averaged_not_chosen_among() -> None:
     one = [result("steady", 0.65, 0.915, mapped=True)]
     findings = table1.exhibit([int8(), *lucky, *steady]).findings
     assert findings[0].endswith(
-        "lost: steady saves 57.0 % (-0.5 points; means of 3 seeds, deviations 2.0 and 0.0 points)."
+        "images: steady saves 57.0 % (-0.5 points on test images; means of 3 seeds, deviations 2.0 and 0.0 points)."
     )
-    assert "lucky saves 70.0 % (-2.2 points; means of 3 seeds, deviations 0.0 and 1.4 points)" in findings[1]
+    assert (
+        "lucky saves 70.0 % (-2.2 points on test images; means of 3 seeds, deviations 0.0 and 1.4 points)"
+        in findings[1]
+    )
     assert "steady (mapped) saves 65.0 %" in table1.exhibit([int8(), *steady, *one]).findings[0]
     other = [result("x", 0.5, 0.91, mac="split", seed=s, datapath_saving_over_array=0.7 + 0.1 * s) for s in (0, 1)]
     assert (
-        "x on split takes 75.0 % less than int8 on the array cell (-1.0 points; means of 2 seeds, deviations 7.1"
-        in (table1.exhibit([int8(), *other]).findings[0])
+        "x on split takes 75.0 % less than int8 on the array cell (-1.0 points on test images; means of 2 seeds,"
+        " deviations 7.1" in (table1.exhibit([int8(), *other]).findings[0])
     )
 
 

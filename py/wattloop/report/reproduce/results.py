@@ -154,8 +154,17 @@ class Seeds:
 
     @property
     def change(self) -> float:
-        """Mean change of accuracy, a fraction."""
+        """Mean change of test accuracy, a fraction."""
         return self.mean("accuracy") - self.mean("accuracy_int8")
+
+    @property
+    def validation_change(self) -> float:
+        """Mean change of validation accuracy, a fraction: what choices rest on."""
+        return self.mean("validation") - self.mean("validation_int8")
+
+    def loses_at_most(self, lost: float) -> bool:
+        """Whether the loss of validation accuracy is no greater, a fraction."""
+        return -self.validation_change <= lost + 1e-9
 
     def spread(self, saved: str = "datapath_saving") -> str:
         """Standard deviations of a saving and of the change of accuracy over the seeds, where there are several."""
@@ -176,16 +185,18 @@ def by_seeds(results: Iterable[Result]) -> list[Seeds]:
 
 
 def best(results: Iterable[Result], most_lost: float, mac: str | None = None) -> Seeds | None:
-    """What saves most (`datapath`) and loses no more test accuracy than `most_lost`, a fraction; means over seeds.
+    """What saves most (`datapath`) and loses no more validation accuracy than `most_lost`, means over seeds.
+
+    Test accuracy has no say in the choice: it would be the best of many then, and no test.
 
     Args:
         results: to choose from.
-        most_lost: accuracy that may be lost.
+        most_lost: validation accuracy that may be lost, a fraction.
         mac: of networks on this cell alone; None of all.
     """
     able = [
         seeds
         for seeds in by_seeds(results)
-        if -seeds.change <= most_lost + 1e-9 and (mac is None or seeds.rows[0].mac == mac)
+        if seeds.loses_at_most(most_lost) and (mac is None or seeds.rows[0].mac == mac)
     ]
     return max(able, key=lambda seeds: seeds.mean("datapath_saving"), default=None)

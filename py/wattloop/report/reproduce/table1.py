@@ -82,25 +82,25 @@ def _bests(results: Sequence[Result]) -> list[str]:
 
 
 def _best(network: str, results: Sequence[Result], lost: float) -> str:
-    what = f"{network} on the {DEFAULT_MAC} cell at no more than {100 * lost:.1f} points lost"
+    what = f"{network} on the {DEFAULT_MAC} cell at no more than {100 * lost:.1f} points lost on validation images"
     found = best(results, lost, DEFAULT_MAC)
     if found is None:
         sentence = f"{what}: nothing measured here."
     else:
         saving = share(found.mean("datapath_saving"))
-        sentence = f"{what}: {found.name} saves {saving} ({points(found.change)}{found.spread()})."
+        sentence = f"{what}: {found.name} saves {saving} ({points(found.change)} on test images{found.spread()})."
     return sentence + _anywhere(results, lost)
 
 
 def _anywhere(results: Sequence[Result], lost: float) -> str:
     """The same with the choice of the cell."""
     over = [r for r in results if r.row.datapath_saving_over_array is not None and r.row.mac != DEFAULT_MAC]
-    able = [seeds for seeds in by_seeds(over) if -seeds.change <= lost + 1e-9]
+    able = [seeds for seeds in by_seeds(over) if seeds.loses_at_most(lost)]
     found = max(able, key=lambda seeds: seeds.mean("datapath_saving_over_array"), default=None)
     if found is None:
         return ""
     return (
         f" With the choice of the cell, {found.name} on {found.rows[0].mac} takes"
         f" {share(found.mean('datapath_saving_over_array'))} less than int8 on the {DEFAULT_MAC} cell"
-        f" ({points(found.change)}{found.spread('datapath_saving_over_array')})."
+        f" ({points(found.change)} on test images{found.spread('datapath_saving_over_array')})."
     )
