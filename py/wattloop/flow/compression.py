@@ -135,7 +135,9 @@ def _compress(
 ) -> CompressionResult:
     from wattloop.compression.run import compress
 
-    if folder is not None:
+    if folder is None:
+        progress.tell("another process runs with these settings: should this one be killed, it starts anew")
+    else:
         if (folder / JOURNAL).exists():
             progress.tell("going on where an interrupted run stood")
         progress.tell(f"decisions as they fall: {folder / JOURNAL}")
