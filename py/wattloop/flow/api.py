@@ -20,12 +20,11 @@ from wattloop.power.energy_table import EnergyTable
 from wattloop.power.estimate import Estimate
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from wattloop.arith.layer import LayerTrace
     from wattloop.compression.journal import Event
     from wattloop.compression.result import CompressionResult
     from wattloop.nn.datasets import Dataset
+    from wattloop.nn.models import Normalized
     from wattloop.nn.network import QuantizedNetwork
 
 Images = npt.NDArray[np.uint8]
@@ -83,7 +82,7 @@ def compress(
     measure: MeasureSettings | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     resume: Path | None = None,
-    teacher: nn.Module | None = None,
+    teacher: Normalized | QuantizedNetwork | None = None,
 ) -> CompressionResult:
     """Compress a trained int8 network, by default layer by layer within an accuracy bound (paper section 4).
 
