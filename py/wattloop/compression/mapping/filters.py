@@ -23,21 +23,23 @@ OFFSETS = (0, *(sign << bit for bit in (12, 14, 16, 17, 18, 19) for sign in (1, 
 FILTER_OFFSETS = (0, *(sign << bit for bit in (12, 13, 14, 15, 16) for sign in (1, -1)))
 
 
-def cheaper_signs(weights: Int8, value_energy_fj: Float) -> Bool:
+def cheaper_signs(weights: Int8, value_energy_fj: Float, class_of_weight: Int64 | None = None) -> Bool:
     """Filters that cost less with all their weights negated, by the energies of weight values.
 
     Args:
         weights: shape (out_channels, reduction).
-        value_energy_fj: E(w) of every value, index w - least; infinite where the hardware cannot hold it.
+        value_energy_fj: E(w) of every value, index w - least, shape (values,), or (values, classes) where it depends on
+            the class of a weight's row; infinite where the hardware cannot hold a value.
+        class_of_weight: broadcastable to the weights' shape; None for a single class.
 
     Returns:
         shape (out_channels,); False where a negated weight would not exist.
     """
-    least = -len(value_energy_fj) // 2
-    as_is = value_energy_fj[weights.astype(np.int64) - least].sum(axis=1)
-    mirrored = np.append(np.inf, value_energy_fj[:0:-1])  # E(-w); the least value has no negative
-    negated = mirrored[weights.astype(np.int64) - least].sum(axis=1)
-    return np.asarray(negated < as_is)
+    price = value_energy_fj.reshape(len(value_energy_fj), -1)
+    classes = np.broadcast_to(0 if class_of_weight is None else class_of_weight, weights.shape)
+    index = weights.astype(np.int64) + len(price) // 2
+    mirrored = np.concatenate([np.full_like(price[:1], np.inf), price[:0:-1]])  # E(-w); the least has no negative
+    return np.asarray(mirrored[index, classes].sum(axis=1) < price[index, classes].sum(axis=1))
 
 
 def with_signs(weights: Int8, flipped: Bool) -> Int8:

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from wattloop.compression.journal import OnEvent
+from wattloop.compression.mapping.filters import cheaper_signs
 from wattloop.compression.method import Lab
 from wattloop.compression.rate_distortion.assignment import LayerProblem
 from wattloop.compression.rate_distortion.budget import Assignment, least_energy_fj, within
 from wattloop.compression.rate_distortion.events import AssignmentTried, FineTuned, SignsFlipped
 from wattloop.compression.rate_distortion.gauge import Gauge
 from wattloop.compression.rate_distortion.pursuit import Pursuit
-from wattloop.compression.rate_distortion.signs import cheaper_negated
 from wattloop.compression.subject import Constraint, EnergyTerm, Quality, Subject
 from wattloop.power.oracle import EnergyOracle
 
@@ -56,7 +56,8 @@ class Search:
         """Negate filters that cost less so; for the int8 network alone, whose layers allow every negated weight."""
         oracle, flipped = self._profile(), {}
         for layer in self._layers:
-            filters = cheaper_negated(self._subject.weight(layer), oracle.weight_prices(layer))
+            prices = oracle.weight_prices(layer)
+            filters = cheaper_signs(self._subject.weight(layer), prices.value_fj, prices.class_of_weight)
             if filters.any() and self._subject.flip(layer, filters):
                 flipped[layer] = int(filters.sum())
         if flipped:
