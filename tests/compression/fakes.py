@@ -128,6 +128,13 @@ class FakeSubject:
             kept[layer] = kept[layer].astype(np.int8)
         return True
 
+    @property
+    def epochs(self) -> int:
+        return self.tunings
+
+    def rescale(self, layer: str, factor: float) -> None:
+        self.latents[layer] = np.rint(self.latents[layer] / factor).clip(-128, 127).astype(np.int8)
+
     def tune(
         self, epochs: int, seed: int, *, learning_rate: float | None = None, energy: EnergyTerm | None = None
     ) -> None:

@@ -173,14 +173,14 @@ def test_networks_are_offered_laid_out_too_and_that_is_chosen_once(tmp_path: Pat
         remembered = RememberedSubject(network(), PickleCodec(), Memory(tmp_path))
         profilers = Profilers(FakeProfiler(FACTORS), FakeProfiler(FACTORS), mapper=Mapper(2, choose))
         started = Campaign(remembered, profilers, SMALL, Journal(tmp_path, lambda e: None), Budget(tmp_path, None))
-        return started.run(chosen(["prune", "four-bit"]))
+        return started.run(chosen(["prune", "int8"]))
 
     found = run()
     assert [(o.method, bool(o.mappings)) for o in found.offers] == [
         ("prune", False),
         ("prune", True),
-        ("four-bit", False),
-        ("four-bit", True),
+        ("int8", False),
+        ("int8", True),
     ]
     assert found.offers[1].state == found.offers[0].state
     assert found.offers[1].mappings == choose([])

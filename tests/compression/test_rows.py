@@ -25,7 +25,7 @@ from wattloop.compression.rows import (
 from wattloop.errors import StorageError
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
 
-LABELS = Labels("lenet5", "digits", "global", "ratio=0.5 values=16", "array", 3)
+LABELS = Labels("lenet5", "digits", "global", "ratio=0.5 values=16", "array", 3, epochs=4)
 
 
 def energies(scale: float, error: float = 0.0, tiles: int = 40) -> NetworkEnergies:

@@ -47,6 +47,7 @@ def test_a_point_of_a_run_brings_its_row_and_its_mapping(run: Path, settings: Se
     models = Models.open(tmp_path)
     assert models.entries[1] == entry
     assert (entry.method, entry.setting, entry.seed, entry.mac) == ("naive", "values=16", 5, row().mac)
+    assert entry.epochs == row().epochs > 0
     assert models.mappings(entry)["conv1"].psum_offset == 7
     network = models.load(entry)
     assert np.array_equal(logits(network, data.test.images[:50]), logits(load(point), data.test.images[:50]))

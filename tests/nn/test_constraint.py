@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from wattloop.errors import ModelError
 from wattloop.nn.config import TrainConfig
-from wattloop.nn.constraint import AllowedWeights, constrain, constraint_of, release
+from wattloop.nn.constraint import AllowedWeights, constrain, constraint_of, release, rescale
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.train import fit
@@ -151,3 +151,20 @@ def test_copies_of_a_constrained_network_are_released_apart(lenet: QuantizedNetw
     release(lenet, "conv2", bake=True)
     assert np.array_equal(lenet.integer_weight("conv2"), expected)
     assert set(np.unique(twin.integer_weight("conv2"))) <= {0, 9}
+
+
+def test_a_rescaled_layer_keeps_its_weights_and_counts_them_in_other_steps(lenet: QuantizedNetwork) -> None:
+    constrain(lenet, "conv2", VALUES)
+    layer = lenet.layer("conv2")
+    real, steps, scale = layer.latent.detach().clone(), layer.latent / layer.weight_scale, float(layer.weight_scale)
+    rescale(lenet, "conv2", 0.5)
+    assert torch.equal(layer.latent, real)
+    assert float(layer.weight_scale) == scale / 2
+    expected = AllowedWeights(VALUES, None, torch.tensor(1.0))(2 * steps.detach().float())
+    assert np.array_equal(lenet.integer_weight("conv2"), expected.flatten(1).numpy().astype(np.int8))
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("inf"), float("nan")])
+def test_what_is_no_scale_is_refused(lenet: QuantizedNetwork, factor: float) -> None:
+    with pytest.raises(ModelError, match="layer conv2: a scale is multiplied by a factor above 0"):
+        rescale(lenet, "conv2", factor)

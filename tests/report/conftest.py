@@ -60,6 +60,7 @@ def row(method: str, setting: str, validation: float, accuracy: float, saved: fl
         setting=setting,
         mac="array",
         seed=7,
+        epochs=3,
         accuracy_int8=0.9034,
         accuracy=accuracy,
         validation_int8=0.912,

@@ -146,7 +146,8 @@ class Assembly:
         convolutions = [name for name, kind in subject.kinds.items() if kind == "conv"]
         if int8.energies is None or tested.energies is None or not convolutions:
             return []
-        labels = Labels(naming.network, naming.dataset, offer.method, offer.setting, naming.mac, seed=self._config.seed)
+        told = (naming.network, naming.dataset, offer.method, offer.setting, naming.mac)
+        labels = Labels(*told, seed=self._config.seed, epochs=offer.epochs)
         facts = weight_facts([(subject.weight(name), self._held(name, table)) for name in convolutions])
         before = Measured(int8.test.accuracy, start.validation.accuracy, int8.energies)
         after = Measured(tested.test.accuracy, offer.validation.accuracy, tested.energies)

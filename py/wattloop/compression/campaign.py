@@ -69,6 +69,7 @@ class Offer:
         energy_fj: of the layers in scope, by real tiles of training images, fJ per image.
         mappings: how its layers are laid onto the array, where not as they are.
         asked: pruning ratio and set size K that layers were given, where the method has such.
+        epochs: fine-tuning that it has seen since int8.
     """
 
     method: str
@@ -78,6 +79,7 @@ class Offer:
     energy_fj: float
     mappings: Mapping[str, HardwareMapping] = field(default_factory=dict)
     asked: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    epochs: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +183,7 @@ class Campaign:
         state, energy = self._subject.save(self._memory), self._energy_fj(mappings)
         setting, quality = setting_text(point.setting), point.validation
         self._journal(PointFound(method, setting, quality.accuracy, quality.loss, energy, bool(mappings)))
-        return Offer(method, setting, state, quality, energy, mappings, point.asked)
+        return Offer(method, setting, state, quality, energy, mappings, point.asked, self._subject.epochs)
 
     def _laid(self) -> dict[str, Any]:
         assert self._mapper is not None

@@ -19,7 +19,7 @@ from wattloop.compression.subject import Bool, Constraint, EnergyTerm, Float, Fl
 from wattloop.compression.trials import trials
 from wattloop.nn import checkpoint
 from wattloop.nn.config import TrainConfig
-from wattloop.nn.constraint import constrain, constraint_of, release
+from wattloop.nn.constraint import constrain, constraint_of, release, rescale
 from wattloop.nn.datasets import Dataset, Split
 from wattloop.nn.evaluate import Score, evaluate, score
 from wattloop.nn.network import QuantizedNetwork
@@ -53,9 +53,15 @@ def _inexact(network: QuantizedNetwork) -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A network at one moment, by the names of its tensors."""
+    """A network at one moment.
+
+    Attributes:
+        tensors: by name.
+        epochs: fine-tuning behind it.
+    """
 
     tensors: Mapping[str, Tensor]
+    epochs: int = 0
 
 
 class NetworkSubject:
@@ -85,6 +91,7 @@ class NetworkSubject:
         self._dataset = dataset
         self._config = config
         self._workers = workers
+        self._epochs = 0
         taught = config.distill_weight > 0
         self._teacher = (copy.deepcopy(network) if teacher is None else teacher) if taught else None
 
@@ -92,6 +99,11 @@ class NetworkSubject:
     def kinds(self) -> Mapping[str, str]:
         """Kind of every layer, in the order of execution."""
         return {name: layer.kind for name, layer in self.network.layers.items()}
+
+    @property
+    def epochs(self) -> int:
+        """Fine-tuning that the network in this state has seen, epochs."""
+        return self._epochs
 
     def weight(self, layer: str) -> Int8:
         """The integer weights that `layer` computes with."""
@@ -156,6 +168,10 @@ class NetworkSubject:
         """Negate filters and their batch norm; False where there is none with a gain."""
         return negate_filters(self.network.layer(layer), filters)
 
+    def rescale(self, layer: str, factor: float) -> None:
+        """Multiply the real value of one step of `layer`; its real weights stay."""
+        rescale(self.network, layer, factor)
+
     def tune(
         self, epochs: int, seed: int, *, learning_rate: float | None = None, energy: EnergyTerm | None = None
     ) -> None:
@@ -174,6 +190,7 @@ class NetworkSubject:
         )
         penalty = None if energy is None else energy_penalty(self.network, energy)
         fit(self.network, self._dataset, training, teacher=self._teacher, penalty=penalty)
+        self._epochs += epochs
 
     def score(self, images: int | None = None) -> Quality:
         """Quality on the first `images` validation images."""
@@ -201,13 +218,15 @@ class NetworkSubject:
 
     def snapshot(self) -> State:
         """A copy of every tensor, those of the constraints included."""
-        return State({name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()})
+        tensors = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+        return State(tensors, self._epochs)
 
     def restore(self, snapshot: object) -> None:
         """Back to a `State`."""
         if not isinstance(snapshot, State):
             raise TypeError(f"not a state of a network: {type(snapshot).__name__}")
         checkpoint.restore(self.network, snapshot.tensors)
+        self._epochs = snapshot.epochs
 
 
 def _quality(score: Score) -> Quality:

@@ -91,6 +91,11 @@ class RememberedSubject:
         """See `Subject`."""
         return self._subject.kinds
 
+    @property
+    def epochs(self) -> int:
+        """See `Subject`."""
+        return self._subject.epochs
+
     def weight(self, layer: str) -> Int8:
         """See `Subject`."""
         return self._subject.weight(layer)
@@ -139,6 +144,11 @@ class RememberedSubject:
         """See `Subject`."""
         self._digest = None
         return self._subject.flip(layer, filters)
+
+    def rescale(self, layer: str, factor: float) -> None:
+        """See `Subject`."""
+        self._digest = None
+        self._subject.rescale(layer, factor)
 
     def tune(
         self, epochs: int, seed: int, *, learning_rate: float | None = None, energy: EnergyTerm | None = None

@@ -38,6 +38,7 @@ class Row:
         setting: what tells it from the method's other points, such as "target=0.6".
         mac: template of the MAC cell.
         seed: of the compression.
+        epochs: fine-tuning that the network has seen since int8; what a method tried and gave up does not count.
         accuracy_int8, accuracy: on the test images.
         validation_int8, validation: on the validation images, which decisions rest on.
         datapath_saving, total_saving, functional_saving, array_saving: by accounting (see `energies.ACCOUNTINGS`).
@@ -60,6 +61,7 @@ class Row:
     setting: str
     mac: str
     seed: int
+    epochs: int
     accuracy_int8: float
     accuracy: float
     validation_int8: float
@@ -101,6 +103,7 @@ class Labels:
     setting: str
     mac: str
     seed: int
+    epochs: int
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import safetensors.torch
+import torch
 
 from wattloop.compression.network import State
+
+# No module of torch can have a name with a slash and no dot, so no tensor of a network is called this.
+_EPOCHS = "/epochs"
 
 
 class StateCodec:
@@ -15,8 +19,9 @@ class StateCodec:
         if not isinstance(snapshot, State):
             raise TypeError(f"not a state of a network: {type(snapshot).__name__}")
         tensors = {name: tensor.cpu().contiguous() for name, tensor in sorted(snapshot.tensors.items())}
-        return safetensors.torch.save(tensors)
+        return safetensors.torch.save(tensors | {_EPOCHS: torch.tensor(snapshot.epochs)})
 
     def decode(self, state: bytes) -> State:
         """What `encode` wrote."""
-        return State(safetensors.torch.load(state))
+        tensors = safetensors.torch.load(state)
+        return State(tensors, int(tensors.pop(_EPOCHS)))

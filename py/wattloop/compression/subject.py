@@ -74,6 +74,10 @@ class Subject(Protocol):
     def kinds(self) -> Mapping[str, str]:
         """Kind ("conv" or "linear") of every layer by name, in the order of execution."""
 
+    @property
+    def epochs(self) -> int:
+        """Fine-tuning that the network in this state has seen, epochs; what was restored away does not count."""
+
     def weight(self, layer: str) -> Int8:
         """The integer weights that `layer` computes with, shape (out_channels, reduction)."""
 
@@ -104,6 +108,12 @@ class Subject(Protocol):
 
         Returns:
             False, and nothing is changed, where what follows cannot take the sign back.
+        """
+
+    def rescale(self, layer: str, factor: float) -> None:
+        """Multiply the scale of `layer`, the real value of one step, by `factor`; its real weights stay.
+
+        `latent` is divided by as much: a set of few values then reaches less far and is finer, or the other way round.
         """
 
     def tune(

@@ -39,6 +39,7 @@ class ModelEntry:
         accuracy: on the test images when it was made, a fraction.
         validation: on the validation images when it was made, a fraction.
         command: what made it.
+        epochs: fine-tuning that a compressed network has seen since int8.
     """
 
     file: str
@@ -52,6 +53,7 @@ class ModelEntry:
     validation: float
     command: str
     setting: str = ""
+    epochs: int = 0
     int8: str = ""
     exhibits: tuple[str, ...] = ()
 
@@ -64,7 +66,7 @@ class ModelEntry:
     @property
     def labels(self) -> Labels:
         """What its row is of."""
-        return Labels(self.network, self.dataset, self.method, self.setting, self.mac, self.seed)
+        return Labels(self.network, self.dataset, self.method, self.setting, self.mac, self.seed, self.epochs)
 
     @property
     def cell(self) -> MacSpec:

@@ -136,6 +136,26 @@ def release(network: QuantizedNetwork, name: str, *, bake: bool = False) -> None
         parametrize.remove_parametrizations(layer.module, "weight", leave_parametrized=bake)
 
 
+def rescale(network: QuantizedNetwork, name: str, factor: float) -> None:
+    """Multiply the real value of one weight level of a layer; its latent weights stay, and so does its constraint.
+
+    Args:
+        network: it is changed.
+        name: layer.
+        factor: above 0; below 1 the levels are finer and reach less far.
+
+    Raises:
+        ModelError: no such layer, or a factor that is no scale.
+    """
+    layer = network.layer(name)
+    if not 0.0 < factor < float("inf"):
+        raise ModelError(f"layer {name}: a scale is multiplied by a factor above 0, not {factor}")
+    layer.weight_scale.mul_(factor)
+    found = _parametrisation(layer)
+    if found is not None:
+        found.scale.copy_(layer.weight_scale)
+
+
 def _own_class(module: nn.Module) -> None:
     """Give a parametrised module a class that no copy of it shares: lifting the parametrisation changes the class."""
     shared = type(module)

@@ -40,6 +40,7 @@ def _line(row: Row, mark: str) -> dict[str, str]:
         "test": percent(row.accuracy),
         "drop, points": f"{row.drop_points:.2f}",
         **savings,
+        "epochs": str(row.epochs),
         "values": str(row.max_values_per_layer),
         "bits a weight": f"{row.bits_per_weight:.2f}",
         "sparsity": percent(row.sparsity),

@@ -14,6 +14,7 @@ from tests.compression.fakes import CURVE, FakeOracle, FakeProfiler, FakeSubject
 from wattloop.arith.layer import LayerTrace
 from wattloop.compression.baselines import rivals
 from wattloop.compression.baselines.config import BaselinesConfig
+from wattloop.compression.baselines.scales import least_squares_scale
 from wattloop.compression.baselines.tuned import cheapest
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import Event, ValuesChosen
@@ -97,6 +98,20 @@ def test_the_threshold_is_applied_to_both_signs_apart_and_to_all_values() -> Non
     assert one.most_fj == pytest.approx(3.0 * max(CURVE[v + 128] for v in one.values))  # the mean of both layers
 
 
+def test_few_bits_are_offered_at_the_scale_of_int8_and_at_the_one_that_serves_them_best() -> None:
+    start = FakeSubject({layer: normal_weights(seed) for seed, layer in enumerate(FACTORS)})
+    subject, points, _ = run("four-bit", dataclasses.replace(CONFIG, baselines=BaselinesConfig(epochs=0)))
+    assert [dict(point.setting)["scale"] for point in points] == ["int8", "own"]
+    for layer in FACTORS:
+        factor = least_squares_scale(start.latent(layer), range(-128, 128, 16))
+        assert factor < 1  # the largest of many normal weights lies far out: clipping it pays
+        subject.restore(points[0].state)
+        assert np.array_equal(subject.latent(layer), start.latent(layer))
+        subject.restore(points[1].state)
+        expected = np.rint(start.latent(layer) / factor).clip(-128, 127)
+        assert np.array_equal(subject.latent(layer), expected)
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
@@ -105,8 +120,9 @@ def test_the_threshold_is_applied_to_both_signs_apart_and_to_all_values() -> Non
     ],
 )
 def test_fixed_sets_ask_no_energy(name: str, values: tuple[int, ...]) -> None:
-    subject, _, (told,) = run(name)
+    subject, _, (told, again) = run(name)
     assert (told.values, told.most_fj, told.layers) == (values, None, ("a", "b"))
+    assert told == again
     assert subject.allowed("a") == subject.allowed("b") == values
 
 
@@ -135,7 +151,7 @@ def test_every_network_gets_the_same_training(name: str) -> None:
     assert METHODS[name]().parts(Lab(subject, FakeProfiler(FACTORS), FakeProfiler(FACTORS), CONFIG)) == len(points)
     for point in points:
         subject.restore(point.state)
-        assert subject.tunings == 2
+        assert subject.epochs == 2
         assert subject.score() == point.validation
 
 

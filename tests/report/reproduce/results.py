@@ -14,6 +14,7 @@ BASE = Row(
     setting="",
     mac="array",
     seed=0,
+    epochs=0,
     accuracy_int8=0.92,
     accuracy=0.92,
     validation_int8=0.92,

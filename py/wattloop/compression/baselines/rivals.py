@@ -9,12 +9,14 @@ the cheapest values of an array multiplier are all positive and no network works
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
 from wattloop.compression.baselines.config import BaselinesConfig
+from wattloop.compression.baselines.scales import least_squares_scale
 from wattloop.compression.baselines.tuned import (
     Masks,
     Recipe,
@@ -29,7 +31,7 @@ from wattloop.compression.baselines.tuned import (
 )
 from wattloop.compression.layerwise.candidates import legal_values, rank_values
 from wattloop.compression.layerwise.configurations import shrunk
-from wattloop.compression.method import Lab, Setting
+from wattloop.compression.method import Lab
 from wattloop.compression.remap import Int64, histogram, remap
 from wattloop.compression.subject import Float
 from wattloop.errors import ConfigError
@@ -38,35 +40,34 @@ POWERPRUNING, NAIVE, GLOBAL, PRUNE = "powerpruning", "naive", "global", "prune"
 SET, INT8, POWER_OF_TWO, FOUR_BIT = "set", "int8", "power-of-two", "four-bit"
 
 
-@dataclass(frozen=True)
-class Free:
-    """All values, pruned or not: implements `Recipe`."""
+@dataclass(frozen=True, kw_only=True)
+class Fixed(Recipe):
+    """Values that no energy has a say in, as far as the cell holds them.
 
-    setting: Setting
-    ratio: float | None = None
-
-    def values(self, lab: Lab, masks: Masks) -> Values:
-        """See `Recipe`."""
-        return {}
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """Values that no energy has a say in, as far as the cell holds them: implements `Recipe`."""
+    Attributes:
+        method: who asks.
+        chosen: the values.
+        own_scale: each layer's scale is that which serves these values best; otherwise it stays that of int8.
+    """
 
     method: str
     chosen: tuple[int, ...]
-    setting: Setting
-    ratio: float | None = None
+    own_scale: bool
 
     def values(self, lab: Lab, masks: Masks) -> Values:
         """See `Recipe`."""
         return told(lab, self.method, lab.scope, _held(self.chosen, held_values(lab)), None)
 
+    def scales(self, lab: Lab, values: Values) -> Mapping[str, float]:
+        """See `Recipe`."""
+        if not self.own_scale:
+            return {}
+        return {layer: least_squares_scale(lab.subject.latent(layer), held) for layer, held in values.items()}
 
-@dataclass(frozen=True)
-class Cheapest:
-    """The cheapest values by one table for all layers: implements `Recipe`.
+
+@dataclass(frozen=True, kw_only=True)
+class Cheapest(Recipe):
+    """The cheapest values by one table for all layers.
 
     Attributes:
         method: who asks.
@@ -77,8 +78,6 @@ class Cheapest:
     method: str
     count: int
     both_signs: bool
-    setting: Setting
-    ratio: float | None = None
 
     def values(self, lab: Lab, masks: Masks) -> Values:
         """See `Recipe`."""
@@ -94,13 +93,11 @@ class Cheapest:
         return told(lab, self.method, lab.scope, chosen, prices)
 
 
-@dataclass(frozen=True)
-class OneForAll:
-    """The layer-wise choice of values made once, for all layers: implements `Recipe`."""
+@dataclass(frozen=True, kw_only=True)
+class OneForAll(Recipe):
+    """The layer-wise choice of values made once, for all layers; `size` of them."""
 
     size: int
-    setting: Setting
-    ratio: float | None = None
 
     def values(self, lab: Lab, masks: Masks) -> Values:
         """See `Recipe`."""
@@ -110,13 +107,11 @@ class OneForAll:
         return told(lab, GLOBAL, lab.scope, chosen, prices)
 
 
-@dataclass(frozen=True)
-class Own:
-    """A set for each layer, chosen as the layer-wise method does before any training: implements `Recipe`."""
+@dataclass(frozen=True, kw_only=True)
+class Own(Recipe):
+    """A set of `size` values for each layer, chosen as the layer-wise method does before any training."""
 
     size: int
-    setting: Setting
-    ratio: float | None = None
 
     def values(self, lab: Lab, masks: Masks) -> Values:
         """See `Recipe`."""
@@ -174,7 +169,7 @@ def powerpruning() -> Rival:
         for count in lab.config.baselines.power_values:
             for both in (True, False):
                 setting = {"values": count, "threshold": "by sign" if both else "one"}
-                yield Cheapest(POWERPRUNING, count, both, setting)
+                yield Cheapest(method=POWERPRUNING, count=count, both_signs=both, setting=setting)
 
     return Rival(POWERPRUNING, recipes, _refuse_sizes("power_values", both_signs=True))
 
@@ -183,7 +178,10 @@ def naive() -> Rival:
     """The cheapest values (the paper's table 4)."""
     return Rival(
         NAIVE,
-        lambda lab: (Cheapest(NAIVE, k, False, {"values": k}) for k in lab.config.baselines.naive_values),
+        lambda lab: (
+            Cheapest(method=NAIVE, count=count, both_signs=False, setting={"values": count})
+            for count in lab.config.baselines.naive_values
+        ),
         _refuse_sizes("naive_values", both_signs=False),
     )
 
@@ -194,24 +192,26 @@ def global_choice() -> Rival:
     def recipes(lab: Lab) -> Iterator[Recipe]:
         chosen = lab.config.baselines
         for ratio, size in zip(chosen.global_ratios, chosen.global_values, strict=True):
-            yield OneForAll(size, {"ratio": ratio, "values": size}, ratio)
+            yield OneForAll(size=size, setting={"ratio": ratio, "values": size}, ratio=ratio)
 
     return Rival(GLOBAL, recipes)
 
 
 def prune() -> Rival:
     """Pruning only."""
-    return Rival(PRUNE, lambda lab: (Free({"ratio": ratio}, ratio) for ratio in lab.config.baselines.prune_ratios))
+    ratios = attrgetter("config.baselines.prune_ratios")
+    return Rival(PRUNE, lambda lab: (Recipe(setting={"ratio": ratio}, ratio=ratio) for ratio in ratios(lab)))
 
 
 def set_only() -> Rival:
     """A set for each layer, nothing pruned."""
-    return Rival(SET, lambda lab: (Own(size, {"values": size}) for size in lab.config.baselines.set_values))
+    sizes = attrgetter("config.baselines.set_values")
+    return Rival(SET, lambda lab: (Own(size=size, setting={"values": size}) for size in sizes(lab)))
 
 
 def int8() -> Rival:
     """Further training without any constraint."""
-    return Rival(INT8, lambda lab: iter([Free({})]))
+    return Rival(INT8, lambda lab: iter([Recipe(setting={})]))
 
 
 def power_of_two() -> Rival:
@@ -227,5 +227,8 @@ def four_bit() -> Rival:
 
 
 def _fixed(method: str, values: tuple[int, ...]) -> Rival:
-    recipe = Fixed(method, values, {"values": len(values)})
-    return Rival(method, lambda lab: iter([recipe]), _refuse_values(method, values))
+    recipes = [
+        Fixed(method=method, chosen=values, own_scale=own, setting={"values": len(values), "scale": name})
+        for name, own in (("int8", False), ("own", True))
+    ]
+    return Rival(method, lambda lab: iter(recipes), _refuse_values(method, values))

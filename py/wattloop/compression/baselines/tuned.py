@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,16 +22,17 @@ Masks = Mapping[str, Bool]
 Refuse = Callable[[BaselinesConfig, Sequence[int]], None]
 
 
-class Recipe(Protocol):
-    """One network of a rival."""
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One network of a rival.
 
-    @property
-    def setting(self) -> Setting:
-        """What tells it from the rival's others."""
+    Attributes:
+        setting: what tells it from the rival's others.
+        ratio: pruning ratio of every layer; None prunes nothing.
+    """
 
-    @property
-    def ratio(self) -> float | None:
-        """Pruning ratio of every layer; None prunes nothing."""
+    setting: Setting
+    ratio: float | None = None
 
     def values(self, lab: Lab, masks: Masks) -> Values:
         """Allowed set by layer, asked for after pruning and its fine-tuning; none for a layer that keeps all values.
@@ -40,6 +41,11 @@ class Recipe(Protocol):
             lab: with the pruned network.
             masks: by layer; none where nothing was pruned.
         """
+        return {}
+
+    def scales(self, lab: Lab, values: Values) -> Mapping[str, float]:
+        """By layer what its scale is multiplied by before it is held to `values`; none where it stays."""
+        return {}
 
 
 class Rival:
@@ -100,6 +106,8 @@ class Maker:
             self._tune(epochs // 2, 1)
             epochs -= epochs // 2
         values = self._recipe.values(self._lab, masks)
+        for layer, factor in self._recipe.scales(self._lab, values).items():
+            self._lab.subject.rescale(layer, factor)
         for layer in self._lab.scope:
             self._lab.subject.constrain(layer, Constraint(values.get(layer), masks.get(layer)))
         self._tune(epochs, 2)

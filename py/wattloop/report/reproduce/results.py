@@ -117,6 +117,7 @@ def _cells(row: Row) -> dict[str, str]:
         "change": NONE if plain else points(row.accuracy - row.accuracy_int8),
         **{name: NONE if plain else share(saving) for name, saving in savings.items()},
         "against the array's int8": _over_array(row),
+        "epochs": NONE if plain else str(row.epochs),
         "values": str(row.max_values_per_layer),
         "bits": f"{row.bits_per_weight:.2f}",
         "zeros": share(row.sparsity),
