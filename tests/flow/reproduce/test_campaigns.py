@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from tests.flow.reproduce.conftest import reproduced
 
 from wattloop.compression.config import CompressConfig
 from wattloop.flow.reproduce import campaigns
-from wattloop.flow.reproduce.campaigns import TASKS
+from wattloop.flow.reproduce.tasks import TASKS
 from wattloop.flow.settings import Settings
 from wattloop.report.reproduce import paper
 
@@ -86,3 +86,24 @@ def test_a_campaign_that_is_done_is_not_done_again(
     monkeypatch.setattr(campaigns, "compress_flow", refuse)
     again = reproduced("table1", replace(quick, reproduce=replace(quick.reproduce, transitions=5000)), tmp_path / "run")
     assert list(again.rows) == list(first.rows)
+
+
+def test_each_ablation_differs_from_the_whole_in_one_part() -> None:
+    def parts(config: CompressConfig) -> set[tuple[str, object]]:
+        own = asdict(config)
+        nested = own.pop("rate_distortion")
+        return {(name, repr(value)) for name, value in (own | nested).items()}
+
+    whole, *others, last = TASKS["ablations"]
+    start = parts(whole.change(CompressConfig(distill_weight=0.5)))
+    differences = [start ^ parts(task.change(CompressConfig(distill_weight=0.5))) for task in others]
+    assert [{name for name, _ in found} for found in differences] == [
+        {"distill_weight"},
+        {"hold_zeros"},
+        {"signs"},
+        {"trust"},
+        {"energy_share"},
+    ]
+    own = CompressConfig(methods=("rate-distortion", "four-bit"))
+    assert last.change(own).methods == ("four-bit",)
+    assert all(task.change(own).methods == ("rate-distortion",) for task in (whole, *others))

@@ -2,71 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from wattloop.compression.config import CompressConfig
 from wattloop.compression.rows import Row, from_json
 from wattloop.flow.compression import COMPRESSION, compress_flow, progress_folder
 from wattloop.flow.models import ModelEntry, Models
 from wattloop.flow.progress import Progress
+from wattloop.flow.reproduce.tasks import TASKS, Task
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, trained_network
-from wattloop.report.reproduce import paper
-from wattloop.report.reproduce.results import DEFAULT_MAC, GLOBAL, INT8, LAYERWISE, NAIVE, PRUNE, SET
+from wattloop.report.reproduce.results import DEFAULT_MAC, INT8, LAYERWISE
 from wattloop.runs import Run
 from wattloop.store import Store, content_key
 
 _INT8 = "int8.safetensors"
 _ROWS, _POINTS = "rows.json", "points"
-
-Change = Callable[[CompressConfig], CompressConfig]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One campaign.
-
-    Attributes:
-        change: of the settings that the user gave.
-        setting: what its rows are called, so that they can be matched; "" for what the methods call them.
-    """
-
-    change: Change
-    setting: str = ""
-
-
-def _by(*methods: str) -> Task:
-    return Task(lambda config: replace(config, methods=methods))
-
-
-def _matched(ratio: float, size: int) -> Task:
-    """One choice for all layers and one for each, at the same pruning ratio and number of values."""
-
-    def change(config: CompressConfig) -> CompressConfig:
-        rivals = replace(config.baselines, global_ratios=(ratio,), global_values=(size,))
-        return replace(config, methods=(GLOBAL, LAYERWISE), ratios=(ratio,), set_sizes=(size,), baselines=rivals)
-
-    return Task(change, f"ratio={ratio:g} values={size}")
-
-
-def _naive(config: CompressConfig) -> CompressConfig:
-    sizes = tuple(row.values for row in paper.TABLE4 if row.method == "naive")
-    return replace(config, methods=(NAIVE, LAYERWISE), baselines=replace(config.baselines, naive_values=sizes))
-
-
-_PAIRS = tuple(dict.fromkeys((row.prune_ratio or 0.0, row.values) for row in paper.TABLE3))
-# The methods of table 1 and of the ablations are the user's.
-TASKS: Mapping[str, Sequence[Task]] = {
-    "table1": (Task(lambda config: config),),
-    "table2": (_by(LAYERWISE),),
-    "table3": tuple(_matched(ratio, size) for ratio, size in _PAIRS),
-    "table4": (Task(_naive),),
-    "figure4": (_by(PRUNE, SET, LAYERWISE),),
-    "ablations": (Task(lambda config: config),),
-}
 
 
 def compressed(
@@ -86,6 +39,8 @@ def compressed(
     trained = trained_network(settings, store=store, progress=progress)
     for task in TASKS[exhibit]:
         own = replace(settings, compress=task.change(settings.compress))
+        if not own.compress.methods:
+            continue  # the user asks for none of those that this task is about
         simulator = Simulator.of(own, store=store, progress=progress)
         folder = store.entry("campaign", _key(own, trained, simulator), _campaign(own, trained, store, progress))
         rows = from_json((folder / COMPRESSION / _ROWS).read_text())
@@ -125,6 +80,7 @@ def _entries(rows: Sequence[Row], task: Task, settings: Settings) -> Iterator[Mo
             setting=task.setting or row.setting,
             mac=row.mac,
             seed=row.seed,
+            epochs=row.epochs,
             role="compressed",
             int8=_INT8,
             accuracy=row.accuracy,

@@ -14,7 +14,7 @@ from wattloop.compression.rows import Row
 from wattloop.report.reproduce.words import points, share
 from wattloop.report.units import NONE
 
-INT8, LAYERWISE, GLOBAL, NAIVE = "int8", "layerwise", "global", "naive"
+INT8, LAYERWISE, GLOBAL, NAIVE, RATE_DISTORTION = "int8", "layerwise", "global", "naive", "rate-distortion"
 PRUNE, SET, POWERPRUNING = "prune", "set", "powerpruning"
 DEFAULT_MAC = "array"
 
