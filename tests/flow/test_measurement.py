@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from wattloop.flow.measurement import measure
 from wattloop.flow.settings import CharacterizeSettings, EstimateSettings
 from wattloop.nn.constraint import constrain
 from wattloop.nn.network import QuantizedNetwork
+from wattloop.power.edge import preload_fj
 from wattloop.power.oracle import HardwareMapping
 from wattloop.store import Store
 
@@ -94,6 +96,19 @@ def test_the_same_is_measured_once_and_anything_else_again(
         constrain(network, "0", None)
     assert len(runs) == 3
     assert zeros.fj("datapath") < 0.6 * first.fj("datapath")
+
+
+def test_registers_of_offsets_stand_beside_the_array(network: QuantizedNetwork, simulator: Simulator) -> None:
+    array = replace(simulator.hardware.array, psum_preload=True)
+    hardware = replace(simulator.hardware, array=array)
+    own = Simulator(hardware, simulator.characterize, simulator.estimate, simulator.store)
+    mappings = {"0": HardwareMapping((64, 0, 0, 0))}
+    laid, plain = measure(network, IMAGES, own, mappings=mappings), measure(network, IMAGES, own)
+    assert plain.preload_fj == 0.0
+    cycle = preload_fj(own.cell.netlist, array, clock_ps=hardware.clock_ps, load=hardware.load).total_fj
+    # 25 weights a filter are two blocks of 16 rows; each runs over all 49 output pixels.
+    assert laid.preload_fj == pytest.approx(2 * array.cycles_of(49) * cycle)
+    assert laid.layers[1:] == plain.layers[1:]
 
 
 def test_a_simulator_without_glitches_is_refused(network: QuantizedNetwork, simulator: Simulator) -> None:

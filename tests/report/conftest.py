@@ -69,6 +69,7 @@ def row(method: str, setting: str, validation: float, accuracy: float, saved: fl
         datapath_saving_error=error,
         **{f"{name}_int8_fj": fj for name, fj in energies.items()},
         **{f"{name}_fj": fj * (1 - saved * fj / 4e8) for name, fj in energies.items()},
+        preload_fj=0.0,
         datapath_saving_over_array=None,
         max_values_per_layer=16,
         bits_per_weight=4.0,

@@ -22,6 +22,7 @@ class LayerEnergies:
         fj: energy by accounting.
         error_fj: standard error of each; 0 where all tiles of the images ran.
         tiles: how many were simulated.
+        preload_fj: clock and leakage of the registers that hold its offsets, beside the array and in none of the above.
     """
 
     by_tiles: LayerEnergy
@@ -29,6 +30,7 @@ class LayerEnergies:
     fj: dict[str, float]
     error_fj: dict[str, float]
     tiles: int
+    preload_fj: float = 0.0
 
     @property
     def layer(self) -> str:
@@ -62,6 +64,11 @@ class NetworkEnergies:
     def fj(self, accounting: str, kind: str = "conv") -> float:
         """Energy of all layers of a kind, fJ per image."""
         return math.fsum(row.fj[accounting] for row in self.layers if row.kind == kind)
+
+    @property
+    def preload_fj(self) -> float:
+        """Of all convolutions: see `LayerEnergies`."""
+        return math.fsum(row.preload_fj for row in self.layers if row.kind == "conv")
 
     def error_fj(self, accounting: str, kind: str = "conv") -> float:
         """Its standard error: tiles of each layer are sampled for themselves."""

@@ -45,6 +45,8 @@ class Row:
         datapath_saving_error: standard error of sampling tiles; 0 where all tiles of the images ran.
         datapath_fj, total_fj, functional_fj, array_fj: of the compressed network.
         datapath_int8_fj, total_int8_fj, functional_int8_fj, array_int8_fj: of the int8 network.
+        preload_fj: clock and leakage of the registers that hold offsets of partial sums; it stands beside the array, in
+            none of the energies and savings.
         datapath_saving_over_array: saved against the int8 network on the default array MAC; None where not measured.
         max_values_per_layer: size of the largest allowed set.
         bits_per_weight: mean over the weights of the bits that an index into their layer's set takes.
@@ -79,6 +81,7 @@ class Row:
     total_int8_fj: float
     functional_int8_fj: float
     array_int8_fj: float
+    preload_fj: float
     datapath_saving_over_array: float | None
     max_values_per_layer: int
     bits_per_weight: float
@@ -155,6 +158,7 @@ def row_of(labels: Labels, int8: Measured, compressed: Measured, weights: Weight
         accuracy=compressed.accuracy,
         validation_int8=int8.validation,
         validation=compressed.validation,
+        preload_fj=after.preload_fj,
         datapath_saving_over_array=None,
         **vars(weights),
         images=after.images,

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain
 
 from wattloop.activity.backend import backend
-from wattloop.arith.layer import IntegerLayer, LayerTrace
+from wattloop.arith.layer import LayerTrace
 from wattloop.arith.mapping import HardwareMapping
 from wattloop.compression.mapping.archive import save_mappings
 from wattloop.compression.mapping.choose import choose_mappings
@@ -20,13 +20,12 @@ from wattloop.flow.estimation import tracer
 from wattloop.flow.fitting import fit_facts
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.mapping_settings import MappingSettings
+from wattloop.flow.preload import preload_fj_of
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, trained_network
-from wattloop.power.edge import preload_fj
-from wattloop.power.layer_use import cycles
-from wattloop.power.oracle import EnergyOracle
+from wattloop.power.oracle import IDENTITY, EnergyOracle
 from wattloop.power.survey import Survey, TracedNetwork
 from wattloop.power.tile_energies import TileEnergies, total_fj
 from wattloop.power.tile_oracle import TileOracle
@@ -183,22 +182,12 @@ class _Bench:
         mappings: Mapping[str, HardwareMapping],
     ) -> list[Measured]:
         layers = list(self._network.layers)
-        offset = [mappings.get(layer.name, HardwareMapping()).psum_offset != 0 for layer in layers]
-        preload = [self._preload_fj(layer) if used else 0.0 for layer, used in zip(layers, offset, strict=True)]
+        preload = [preload_fj_of(self._simulator, layer, mappings.get(layer.name, IDENTITY)) for layer in layers]
         whole = _row(title, "all", list(chain(*after)), list(chain(*before)), self._network.images)
         rows = [replace(whole, preload_fj=sum(preload))]
         for layer, one, other, edge in zip(layers, after, before, preload, strict=True):
             rows.append(replace(_row(title, layer.name, one, other, self._network.images), preload_fj=edge))
         return rows
-
-    def _preload_fj(self, layer: IntegerLayer) -> float:
-        hardware = self._simulator.hardware
-        spec = hardware.array
-        edge = preload_fj(self._simulator.cell.netlist, spec, clock_ps=hardware.clock_ps, load=hardware.load)
-        geometry = layer.geometry
-        passes = geometry.groups * -(-geometry.reduction // spec.rows)
-        passes *= -(-(geometry.out_channels // geometry.groups) // spec.cols)
-        return edge.total_fj * cycles(layer, spec)[1] * passes
 
 
 def _row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from wattloop.compression.energies import ACCOUNTINGS, LayerEnergies, NetworkEne
 from wattloop.errors import ConfigError
 from wattloop.flow.estimation import tracer
 from wattloop.flow.measure_settings import MeasureSettings
+from wattloop.flow.preload import preload_fj_of
 from wattloop.flow.simulator import Simulator, code_key
 from wattloop.power.oracle import IDENTITY, HardwareMapping
 from wattloop.power.survey import Survey, Surveyed, TracedNetwork
@@ -64,10 +66,11 @@ def measure(
     traced = TracedOn(tracer(network, images, mac), len(images))
     # A mapping that changes nothing must not have the same network measured again.
     laid = {layer: mapping for layer, mapping in (mappings or {}).items() if mapping != IDENTITY}
-    key = content_key(_hardware_key(simulator, settings), settings.survey, traced.key, laid)
+    edge = [preload_fj_of(simulator, layer, laid.get(layer.name, IDENTITY)) for layer in traced.network.layers]
+    key = content_key(_hardware_key(simulator, settings), settings.survey, traced.key, laid, *filter(None, edge))
 
     def build(folder: Path) -> None:
-        found = _surveyed(traced.network, simulator, settings, laid)
+        found = _surveyed(traced.network, simulator, settings, laid, edge)
         write_atomic(folder / _FILE, json.dumps(make_converter().unstructure(found)))
 
     return simulator.store.load("energies", key, build, _read)
@@ -107,7 +110,11 @@ class TracedOn:
 
 
 def _surveyed(
-    network: TracedNetwork, simulator: Simulator, settings: MeasureSettings, mappings: Mappings
+    network: TracedNetwork,
+    simulator: Simulator,
+    settings: MeasureSettings,
+    mappings: Mappings,
+    edge: Sequence[float],
 ) -> NetworkEnergies:
     with simulator.progress.step(f"simulating tiles of {network.images} images") as step:
         survey = Survey(network, simulator.meter(backend(settings.simulator)), step, mappings)
@@ -115,13 +122,16 @@ def _surveyed(
             found = survey.fixed(settings.tiles_of_layer, settings.seed, settings.confidence)
         else:
             found = survey.precise(settings.rule, settings.seed)
-    return _energies(network, found, settings)
+    return _energies(network, found, settings, edge)
 
 
-def _energies(network: TracedNetwork, found: Surveyed, settings: MeasureSettings) -> NetworkEnergies:
+def _energies(
+    network: TracedNetwork, found: Surveyed, settings: MeasureSettings, edge: Sequence[float]
+) -> NetworkEnergies:
     origin = f"tiles/{settings.simulator}"
     layers = tuple(
-        _layer(layer, network.images, tiles, origin) for layer, tiles in zip(network.layers, found.layers, strict=True)
+        replace(_layer(layer, network.images, tiles, origin), preload_fj=preload)
+        for layer, tiles, preload in zip(network.layers, found.layers, edge, strict=True)
     )
     chosen = sum(row.tiles for row in layers)
     interval = found.intervals.get("conv")

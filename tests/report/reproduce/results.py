@@ -32,6 +32,7 @@ BASE = Row(
     total_int8_fj=2000.0,
     functional_int8_fj=700.0,
     array_int8_fj=1200.0,
+    preload_fj=0.0,
     datapath_saving_over_array=None,
     max_values_per_layer=256,
     bits_per_weight=8.0,
