@@ -14,12 +14,12 @@ from tests.compression.fakes import CURVE, FakeOracle, FakeProfiler, FakeSubject
 from wattloop.arith.layer import LayerTrace
 from wattloop.compression.baselines import rivals
 from wattloop.compression.baselines.config import BaselinesConfig
-from wattloop.compression.baselines.scales import least_squares_scale
 from wattloop.compression.baselines.tuned import cheapest
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import Event, ValuesChosen
 from wattloop.compression.method import Choosy, Lab, Point
 from wattloop.compression.methods import METHODS
+from wattloop.compression.scales import least_squares_scale
 from wattloop.errors import ConfigError
 
 FACTORS = {"a": 1.0, "b": 5.0}

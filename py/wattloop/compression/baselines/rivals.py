@@ -16,7 +16,6 @@ from operator import attrgetter
 import numpy as np
 
 from wattloop.compression.baselines.config import BaselinesConfig
-from wattloop.compression.baselines.scales import least_squares_scale
 from wattloop.compression.baselines.tuned import (
     Masks,
     Recipe,
@@ -33,6 +32,7 @@ from wattloop.compression.layerwise.candidates import legal_values, rank_values
 from wattloop.compression.layerwise.configurations import shrunk
 from wattloop.compression.method import Lab
 from wattloop.compression.remap import Int64, histogram, remap
+from wattloop.compression.scales import least_squares_scale
 from wattloop.compression.subject import Float
 from wattloop.errors import ConfigError
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattloop.compression.baselines.scales import least_squares_scale
 from wattloop.compression.remap import remap
+from wattloop.compression.scales import least_squares_scale
 
 FOUR_BIT = tuple(range(-128, 128, 16))
 
