@@ -160,4 +160,6 @@ def test_settings_that_cannot_be_are_refused() -> None:
         BaselinesConfig(global_ratios=(0.5,))
     with pytest.raises(ConfigError, match=r"compress\.baselines\.naive_values = 1"):
         BaselinesConfig(naive_values=(1,))
+    with pytest.raises(ConfigError, match=r"compress\.baselines\.power_thresholds .* legal: by sign, one"):
+        BaselinesConfig(power_thresholds=())
     assert dataclasses.replace(CONFIG.baselines, epochs=0).epochs == 0

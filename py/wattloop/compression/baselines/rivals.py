@@ -167,9 +167,9 @@ def powerpruning() -> Rival:
 
     def recipes(lab: Lab) -> Iterator[Recipe]:
         for count in lab.config.baselines.power_values:
-            for both in (True, False):
-                setting = {"values": count, "threshold": "by sign" if both else "one"}
-                yield Cheapest(method=POWERPRUNING, count=count, both_signs=both, setting=setting)
+            for threshold in lab.config.baselines.power_thresholds:
+                setting = {"values": count, "threshold": threshold}
+                yield Cheapest(method=POWERPRUNING, count=count, both_signs=threshold == "by sign", setting=setting)
 
     return Rival(POWERPRUNING, recipes, _refuse_sizes("power_values", both_signs=True))
 
