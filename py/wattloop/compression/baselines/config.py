@@ -17,8 +17,8 @@ class BaselinesConfig:
     Attributes:
         epochs: fine-tuning of each network, epochs; those that prune first spend half of them on it.
         power_values: values that PowerPruning-style selection leaves, 0 included.
-        power_thresholds: each number of values is left by a threshold "by sign", half of them negative, by "one" for all,
-            or both ways.
+        power_thresholds: each number of values is left by a threshold "by sign", half of them negative, by "one" for
+            all, or both ways.
         naive_values: the same of the naive choice.
         global_ratios, global_values: pruning ratios, each with the size of its set, of one choice for all layers.
         prune_ratios: pruning ratios without a set.
