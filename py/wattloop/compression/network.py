@@ -15,6 +15,7 @@ from torch.nn import functional
 from wattloop.arith.layer import LayerTrace
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.energy_term import energy_penalty
+from wattloop.compression.scales import least_squares_scale
 from wattloop.compression.subject import Bool, Constraint, EnergyTerm, Float, Float32, Int8, Quality
 from wattloop.compression.trials import trials
 from wattloop.nn import checkpoint
@@ -33,6 +34,24 @@ from wattloop.parallel import SERIAL, Workers
 _FISHER_BATCH = 8
 # Methods count their trainings on from a multiple of the campaign's seed, which leads beyond what torch takes.
 _SEEDS = 1 << 32
+
+
+def hold_to_cell(network: QuantizedNetwork, layer: str, values: Sequence[int]) -> None:
+    """Hold a layer to what a cell can compute with.
+
+    Where the values have gaps, int8's scale need not serve them best: the layer gets the one that does.
+
+    Args:
+        network: it is changed; the layer has no constraint.
+        layer: its name.
+        values: ascending, 0 included.
+    """
+    if len(values) < values[-1] - values[0] + 1:
+        found = network.layer(layer)
+        with torch.no_grad():
+            steps = (found.latent / found.weight_scale.to(torch.float32)).cpu().numpy()
+        rescale(network, layer, least_squares_scale(steps, values))
+    constrain(network, layer, values)
 
 
 @contextmanager

@@ -20,11 +20,10 @@ from wattloop.compression.energies import NetworkEnergies
 from wattloop.compression.journal import Event
 from wattloop.compression.memory import Memory
 from wattloop.compression.methods import chosen
-from wattloop.compression.network import NetworkSubject
+from wattloop.compression.network import NetworkSubject, hold_to_cell
 from wattloop.compression.remap import as_values
 from wattloop.compression.remember import RememberedSubject
 from wattloop.compression.result import CompressionResult
-from wattloop.compression.scales import least_squares_scale
 from wattloop.compression.states import StateCodec
 from wattloop.compression.stream import Journal
 from wattloop.compression.subject import Constraint
@@ -74,8 +73,8 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
         teacher: what fine-tuning distils from as far as `config.distill_weight` says, a network that takes raw pixels;
             None for `network` as it is.
         legal: weight values that the hardware can hold, 0 among them; None for all 256. The network starts with its
-            weights at the nearest of them, and no set leaves them. Where they have gaps, each layer's scale becomes the
-            one which serves them best in least squares.
+            weights at the nearest of them, and no set leaves them; see `hold_to_cell` for a network that was not
+            trained for them.
         workers: who tries removals of values side by side; no result depends on it.
 
     Returns:
@@ -95,8 +94,8 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
     own = _own(network)
     subject = NetworkSubject(own, dataset, config, free.values, teacher or copy.deepcopy(network), workers)
     for name in own.layers:
-        if free.values is not None and _has_gaps(free.values):
-            subject.rescale(name, least_squares_scale(subject.latent(name), free.values))
+        if free.values is not None and constraint_of(own, name) is None:
+            hold_to_cell(own, name, free.values)
         subject.constrain(name, free)
     architecture = "" if network.architecture is None else network.architecture.name
     with _kept(resume) as folder:
@@ -110,11 +109,6 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
         assembly = Assembly(remembered, profilers, config, measured, naming)
         result = assembly.result(found, lambda: networks.append(copy.deepcopy(own)))
     return replace(result, network=networks[-1], networks=tuple(networks[:-1]))
-
-
-def _has_gaps(values: Sequence[int]) -> bool:
-    """Whether a cell holds values so far apart that int8's scale need not serve them best."""
-    return len(values) < values[-1] - values[0] + 1
 
 
 def _own(network: QuantizedNetwork) -> QuantizedNetwork:

@@ -72,7 +72,8 @@ class Stages:
         """Content key of the int8 network that follows from a float one."""
         training, images = self.settings.training, self.settings.network.calibration_images
         legal = legal_weights(self.settings.hardware.array.mac)
-        return content_key("network", _INT8_VERSION, float_key, images, training.qat, training.distill, legal)
+        held = None if legal is None else ("at its own scale", legal)
+        return content_key("network", _INT8_VERSION, float_key, images, training.qat, training.distill, held)
 
     def train_float(self, key: str) -> tuple[Normalized, History]:
         """The float network, from the cache or trained now."""
@@ -132,14 +133,15 @@ class Stages:
         write_atomic(folder / HISTORY, json.dumps(history, indent=1))
 
     def _train_int8(self, folder: Path, key: str, teacher: Normalized) -> None:
+        from wattloop.compression.network import hold_to_cell
         from wattloop.nn.checkpoint import save
-        from wattloop.nn.constraint import constrain
         from wattloop.nn.quantize import quantize
 
         quantized = quantize(teacher, self.dataset.train.images[: self.settings.network.calibration_images])
         legal = legal_weights(self.settings.hardware.array.mac)
-        for layer in quantized.layers if legal is not None else ():
-            constrain(quantized, layer, legal)
+        if legal is not None:
+            for layer in quantized.layers:
+                hold_to_cell(quantized, layer, legal)
         training = self.settings.training
         history = self._fit("int8", quantized, training.qat, key, teacher if training.distill else None)
         save(quantized, folder / NETWORK, metadata=self._notes(training.qat, history))
