@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from wattloop.checks import within
 from wattloop.compression.baselines.config import BaselinesConfig
 from wattloop.compression.rate_distortion.config import RateDistortionConfig
-from wattloop.errors import ConfigError
 
 Scoring = Literal["fisher", "accuracy"]
 DeltaSplit = Literal["global", "by_energy"]
 Scope = Literal["conv", "all"]
 Schedule = Literal["cosine", "constant"]
 
-
-def _require(ok: bool, name: str, value: object, legal: str) -> None:
-    if not ok:
-        raise ConfigError(f"compress.{name} = {value!r} is illegal; legal: {legal}")
+_require = within("compress.")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from wattloop.activity.backend import backend_names
-from wattloop.flow.checks import require, require_seed
+from wattloop.checks import require, require_seed
 from wattloop.gates.spec import MacSpec
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from wattloop.activity.backend import backend_names
+from wattloop.checks import require, require_seed
 from wattloop.compression.mapping.options import MappingOptions
-from wattloop.flow.checks import require, require_seed
 
 
 @dataclass(frozen=True)

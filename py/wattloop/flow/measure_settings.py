@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wattloop.activity.backend import backend_names
-from wattloop.flow.checks import require, require_seed
+from wattloop.checks import require, require_seed
 from wattloop.power.sequential import StopRule
 
 

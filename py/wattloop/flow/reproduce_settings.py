@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wattloop.activity.backend import backend_names
-from wattloop.flow.checks import require, require_seed
+from wattloop.checks import require, require_seed
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Literal
 from wattloop import config, parallel
 from wattloop.activity.backend import backend_names
 from wattloop.arith.kinds import KINDS
+from wattloop.checks import require, require_seed
 from wattloop.compression.config import CompressConfig
-from wattloop.flow.checks import require, require_seed
 from wattloop.flow.explore_settings import ExploreSettings
 from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from wattloop.errors import ConfigError
+from wattloop.checks import within
 
 Optimizer = Literal["sgd", "adam"]
 Schedule = Literal["cosine", "constant"]
 Device = Literal["auto", "cpu", "cuda"]
+
+_require = within("training: ")
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,3 @@ class TrainConfig:
         _require(self.threads is None or self.threads >= 1, "threads", self.threads, "1 or more")
         _require(self.device in get_args(Device), "device", self.device, ", ".join(get_args(Device)))
         _require(0 <= self.seed < 1 << 32, "seed", self.seed, f"0 to {(1 << 32) - 1}")
-
-
-def _require(ok: bool, name: str, value: object, legal: str) -> None:
-    if not ok:
-        raise ConfigError(f"training: {name} = {value!r} is illegal; legal: {legal}")

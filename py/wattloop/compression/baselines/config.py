@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from wattloop.errors import ConfigError
+from wattloop.checks import within
 
 Threshold = Literal["by sign", "one"]
+
+_require = within("compress.baselines.")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,3 @@ class BaselinesConfig:
                 _require(0 <= ratio < 1, name, ratio, "0 <= ratio < 1")
         matched = len(self.global_ratios) == len(self.global_values)
         _require(matched, "global_ratios", self.global_ratios, "as many as global_values")
-
-
-def _require(ok: bool, name: str, value: object, legal: str) -> None:
-    if not ok:
-        raise ConfigError(f"compress.baselines.{name} = {value!r} is illegal; legal: {legal}")

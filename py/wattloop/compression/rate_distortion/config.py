@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wattloop.errors import ConfigError
+from wattloop.checks import within
+
+_require = within("compress.rate_distortion.")
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,3 @@ class RateDistortionConfig:
         _require(0 < self.learning_rate < 10, "learning_rate", self.learning_rate, "more than 0, less than 10")
         _require(0 <= self.energy_share <= 100, "energy_share", self.energy_share, "0 to 100")
         _require(0 <= self.trust <= 1, "trust", self.trust, "0 to 1")
-
-
-def _require(ok: bool, name: str, value: object, legal: str) -> None:
-    if not ok:
-        raise ConfigError(f"compress.rate_distortion.{name} = {value!r} is illegal; legal: {legal}")

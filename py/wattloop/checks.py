@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from wattloop.errors import ConfigError
+
+Require = Callable[[bool, str, object, str], None]
 
 
 def require(ok: bool, name: str, value: object, legal: str) -> None:
@@ -13,6 +17,19 @@ def require(ok: bool, name: str, value: object, legal: str) -> None:
     """
     if not ok:
         raise ConfigError(f"{name} = {value!r} is illegal; legal: {legal}")
+
+
+def within(section: str) -> Require:
+    """`require` for the keys of a section.
+
+    Args:
+        section: put before each name, with what parts them, such as "compress.".
+    """
+
+    def require_there(ok: bool, name: str, value: object, legal: str) -> None:
+        require(ok, section + name, value, legal)
+
+    return require_there
 
 
 def require_seed(seed: int) -> None:
