@@ -27,7 +27,7 @@ def two_layers(seed: int) -> dict[str, LayerProblem]:
 @given(seeds, st.floats(0.05, 0.95))
 def test_the_energy_keeps_to_the_budget_and_comes_near_it(seed: int, share: float) -> None:
     problems = {name: priced(problem) for name, problem in two_layers(seed).items()}
-    free, least = assigned(problems, 0.0, 16).energy_fj, least_energy_fj(problems)
+    free, least = assigned(problems, 0.0, 16).energy_fj, least_energy_fj(problems, 16)
     budget = least + share * (free - least)
     found = within(problems, budget, 16)
     # A set changes by whole values: with so few weights energy comes in steps.
@@ -48,7 +48,7 @@ def test_a_budget_that_is_not_short_costs_no_accuracy(seed: int) -> None:
 def test_a_budget_below_the_cheapest_weights_is_refused() -> None:
     problems = two_layers(5)
     with pytest.raises(ConfigError, match=r"out of reach: the cheapest weights take \d"):
-        within(problems, 0.9 * least_energy_fj(problems), 16)
+        within(problems, 0.9 * least_energy_fj(problems, 16), 16)
 
 
 def test_energy_is_spent_where_the_loss_needs_it() -> None:

@@ -131,13 +131,28 @@ def test_the_journal_tells_every_assignment_and_comes_back_from_its_lines() -> N
     assert from_lines(to_lines(journal)) == tuple(journal)
 
 
-def test_an_accepted_assignment_meets_its_goal() -> None:
+def test_the_accepted_assignment_is_the_one_tried_that_comes_nearest_to_its_goal() -> None:
     _, journal, _ = run()
+    tried: list[AssignmentTried] = []
     for event in journal:
-        if isinstance(event, AssignmentTried) and event.accepted:
-            # With so few weights, moved a value of the set at a time, energy comes in steps.
-            assert event.saving >= event.goal - 0.03
-            assert event.multiplier == 0.0 or event.saving <= event.goal + 0.06
+        if not isinstance(event, AssignmentTried):
+            tried = []
+            continue
+        tried.append(event)
+        if event.accepted and event.multiplier > 0.0:
+            misses = [abs(one.saving - one.goal) for one in tried]
+            assert misses[-1] == min(misses)
+            # With so few weights, moved a value of the set at a time, energy comes in steps of 0.065.
+            assert misses[-1] <= 0.033
+
+
+def test_a_target_near_what_nothing_leaves_is_met_or_missed_but_never_an_error() -> None:
+    """The prices of dense layers allow less than real tiles save: they say where to begin and forbid nothing."""
+    config = replace(CONFIG, rate_distortion=replace(CONFIG.rate_distortion, targets=(0.2, 0.88), rounds=1))
+    points, journal, _ = run(config)
+    (started,) = (event for event in journal if isinstance(event, SearchStarted))
+    assert started.bound_saving < 0.95
+    assert len(points) == 2
 
 
 def test_decisions_rest_on_training_images_alone() -> None:

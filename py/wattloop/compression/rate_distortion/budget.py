@@ -53,9 +53,17 @@ def assigned(problems: Mapping[str, LayerProblem], multiplier: float, most: int)
     )
 
 
-def least_energy_fj(problems: Mapping[str, LayerProblem]) -> float:
-    """Energy per image with every weight at the cheapest of all values, by the prices."""
-    return sum(problem.least_energy_fj for problem in problems.values())
+def least_energy_fj(problems: Mapping[str, LayerProblem], most: int) -> float:
+    """The least energy per image that an assignment of at most `most` values a layer can have, by the prices."""
+    return assigned(problems, price_of_removal(problems) * _GROWTH**_GROWTHS, most).energy_fj
+
+
+def price_of_removal(problems: Mapping[str, LayerProblem]) -> float:
+    """The order of multipliers that remove weights: what removing all costs in loss by what it saves, by ten."""
+    nothing = {layer: np.zeros(problem.latent.shape, np.int8) for layer, problem in problems.items()}
+    loss = sum(problem.loss(nothing[layer]) for layer, problem in problems.items())
+    saved = sum(problem.dearest_energy_fj - problem.energy_fj(nothing[layer]) for layer, problem in problems.items())
+    return max(loss, _TINY) / max(saved, _TINY) / 10.0
 
 
 def within(
@@ -81,7 +89,7 @@ def within(
     free = assigned(problems, 0.0, most)
     if free.energy_fj <= budget_fj:
         return free
-    short, fits = _bracket(problems, budget_fj, most, near or _scale(problems))
+    short, fits = _bracket(problems, budget_fj, most, near or price_of_removal(problems))
     for step in range(_STEPS):
         if fits.energy_fj >= (1.0 - precision) * budget_fj:
             break
@@ -106,7 +114,7 @@ def _bracket(
         found = other
     raise ConfigError(
         f"an energy of {budget_fj:.4g} fJ per image is out of reach: the cheapest weights take"
-        f" {least_energy_fj(problems):.4g} fJ"
+        f" {least_energy_fj(problems, most):.4g} fJ"
     )
 
 
@@ -116,11 +124,3 @@ def _between(short: Assignment, fits: Assignment, budget_fj: float, *, halve: bo
     share = 0.5 if halve or falls <= 0 else math.log(short.energy_fj / budget_fj) / falls
     share = min(max(share, 0.05), 0.95)
     return math.exp((1.0 - share) * math.log(short.multiplier) + share * math.log(fits.multiplier))
-
-
-def _scale(problems: Mapping[str, LayerProblem]) -> float:
-    """The order of multipliers that remove weights: what removing all costs in loss by what it saves, by ten."""
-    nothing = {layer: np.zeros(problem.latent.shape, np.int8) for layer, problem in problems.items()}
-    loss = sum(problem.loss(nothing[layer]) for layer, problem in problems.items())
-    saved = sum(problem.dearest_energy_fj - problem.energy_fj(nothing[layer]) for layer, problem in problems.items())
-    return max(loss, _TINY) / max(saved, _TINY) / 10.0

@@ -48,7 +48,7 @@ class RateDistortionConfig:
     trust: float = 0.5
     signs: bool = True
     measured_images: int = 1
-    trials: int = 4
+    trials: int = 6
 
     def __post_init__(self) -> None:
         ascending = all(a < b for a, b in zip(self.targets, self.targets[1:], strict=False))

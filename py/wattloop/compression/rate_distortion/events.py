@@ -36,14 +36,13 @@ class SignsFlipped:
 class AssignmentTried:
     """All weights went to values at one price of energy, and the tiles were simulated.
 
-    `multiplier` is the price, nats per fJ per image; `predicted_saving` is by the change of the priced energy since the
-    last measurement, `predicted_loss` by the Fisher information; `values` and `sparsity` (share of 0) are by layer.
+    `multiplier` is the price, nats per fJ per image; `predicted_loss` is by the Fisher information; `values` and
+    `sparsity` (share of 0) are by layer. Of those tried on the way to a goal the accepted one comes last, again.
     """
 
     target: float
     goal: float
     multiplier: float
-    predicted_saving: float
     predicted_loss: float
     saving: float
     layers: tuple[str, ...]

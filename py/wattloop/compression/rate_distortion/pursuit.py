@@ -1,46 +1,69 @@
-"""From an energy that real tiles shall take to the budget that the prices are held to.
+"""From measured savings to the price of energy that meets a target: what is priced is not what real tiles save.
 
 Prices are of the network as it was: partial sums grow quieter as weights vanish, so real tiles save more than prices
-tell. What is left falls about as a power of what the prices leave; the power is learned as assignments are measured.
+tell, much more where little is left. So prices say where to begin, and the multiplier itself is then closed in on.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-# Before two measurements tell: real savings go ahead of predicted ones by about this power.
-_POWER = 1.25
-_POWERS = (0.5, 4.0)
+# d log(energy left) / d log(multiplier) before two measurements tell, and what is believed of them.
+_SLOPE = -0.25
+_SLOPES = (-1.0, -0.08)
+# How far one step goes beyond what was measured, and how near to an end of a bracket.
+_FARTHEST = math.log(16.0)
+_EDGE = 0.1
 
 
 @dataclass(frozen=True)
-class Pursuit:
-    """Budgets by what was measured so far.
+class Measurement:
+    """What an assignment saves.
 
     Attributes:
-        priced_fj: energy by the prices of the network that was measured last.
+        multiplier: its price of energy, above 0.
         left: its energy by real tiles, as a share of the int8 network's.
-        wanted: the share that is aimed at.
-        least_fj: the least energy that the prices allow.
-        power: d log(left) / d log(priced).
     """
 
-    priced_fj: float
+    multiplier: float
     left: float
-    wanted: float
-    least_fj: float
-    power: float = _POWER
 
-    @property
-    def budget_fj(self) -> float:
-        """What the prices shall add up to; never below what they allow."""
-        factor = math.pow(self.wanted / self.left, 1.0 / self.power)
-        return max(self.priced_fj * factor, 1.001 * self.least_fj)
 
-    def after(self, priced_fj: float, left: float) -> Pursuit:
-        """The pursuit with an assignment measured."""
-        power, moved = self.power, math.log(priced_fj / self.priced_fj)
-        if abs(moved) > 1e-4:
-            power = min(max(math.log(left / self.left) / moved, _POWERS[0]), _POWERS[1])
-        return replace(self, priced_fj=priced_fj, left=left, power=power)
+def next_multiplier(measured: Sequence[Measurement], wanted: float) -> float:
+    """Where to look for the multiplier at which so much is left.
+
+    Between two measurements on either side of what is wanted energy is taken for a power of the multiplier, and so it
+    is beyond them.
+
+    Args:
+        measured: at least one, of the same prices.
+        wanted: share of the energy, above 0.
+    """
+    more = [one for one in measured if one.left > wanted]
+    less = [one for one in measured if one.left <= wanted]
+    if more and less:
+        return _between(min(more, key=_left), max(less, key=_left), wanted)
+    nearest = min(measured, key=lambda one: abs(math.log(one.left / wanted)))
+    step = math.log(wanted / nearest.left) / _slope(measured)
+    return nearest.multiplier * math.exp(min(max(step, -_FARTHEST), _FARTHEST))
+
+
+def _left(one: Measurement) -> float:
+    return one.left
+
+
+def _between(more: Measurement, less: Measurement, wanted: float) -> float:
+    share = math.log(more.left / wanted) / math.log(more.left / less.left)
+    share = min(max(share, _EDGE), 1.0 - _EDGE)
+    return math.exp((1.0 - share) * math.log(more.multiplier) + share * math.log(less.multiplier))
+
+
+def _slope(measured: Sequence[Measurement]) -> float:
+    """By the two measurements that are farthest apart."""
+    low, high = min(measured, key=lambda one: one.multiplier), max(measured, key=lambda one: one.multiplier)
+    if math.isclose(low.multiplier, high.multiplier):
+        return _SLOPE
+    slope = math.log(high.left / low.left) / math.log(high.multiplier / low.multiplier)
+    return min(max(slope, _SLOPES[0]), _SLOPES[1])

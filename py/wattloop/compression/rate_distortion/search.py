@@ -11,10 +11,10 @@ from wattloop.compression.journal import OnEvent
 from wattloop.compression.mapping.filters import cheaper_signs
 from wattloop.compression.method import Lab
 from wattloop.compression.rate_distortion.assignment import LayerProblem
-from wattloop.compression.rate_distortion.budget import Assignment, least_energy_fj, within
+from wattloop.compression.rate_distortion.budget import Assignment
 from wattloop.compression.rate_distortion.events import AssignmentTried, FineTuned, SignsFlipped
 from wattloop.compression.rate_distortion.gauge import Gauge
-from wattloop.compression.rate_distortion.pursuit import Pursuit
+from wattloop.compression.rate_distortion.trials import Trials
 from wattloop.compression.subject import Constraint, EnergyTerm, Quality, Subject
 from wattloop.power.oracle import EnergyOracle
 
@@ -75,14 +75,18 @@ class Search:
         for goal in _between(self.saving, target, config.rounds)[:-1]:
             self._assign(target, goal)
             self._tune(target, config.round_epochs)
-        self._assign(target, min(target - self._drift, 0.5 + 0.5 * target))
+        self._aim(target, target - self._drift)
         quality = self._settle(target, config.final_epochs)
         for _ in range(config.corrections):
             if self.saving >= target - config.tolerance:
                 break
-            self._assign(target, 2.0 * target - self.saving)
+            self._aim(target, 2.0 * target - self.saving)
             quality = self._settle(target, config.correction_epochs)
         return quality
+
+    def _aim(self, target: float, goal: float) -> None:
+        """Assign to what fine-tuning is expected to make the target of, but never half as near to nothing as that."""
+        self._assign(target, min(goal, 0.5 + 0.5 * target))
 
     def _settle(self, target: float, epochs: int) -> Quality:
         """Fine-tune what was assigned for good, and learn what that makes of the saving."""
@@ -96,23 +100,23 @@ class Search:
         """Move all weights to values such that real tiles save `goal`."""
         self._stop_in_time()
         self._hold_zeros(False)
-        problems, near = self._problems(), None
-        pursuit = self._pursuit(problems, goal)
-        for trial in range(self._config.trials):
-            found = within(problems, pursuit.budget_fj, self._config.values, near=near)
+        trials = Trials(self._problems(), goal, self.saving, self._config)
+        found = trials.first({layer: self._subject.weight(layer) for layer in self._layers})
+        while True:
             self._apply(found)
-            self.saving, near = self._gauge.saving(), found.multiplier or None
-            accepted = self._is_met(goal, found) or trial == self._config.trials - 1
-            self._tell(_tried(target, goal, found, pursuit, self.saving, accepted))
-            if accepted:
+            self.saving = self._gauge.saving()
+            trials.measured(found, self.saving)
+            if trials.done:
                 break
-            if trial == 0:
+            self._tell(_tried(target, goal, found, self.saving, accepted=False))
+            if len(trials.tried) == 1:
                 # The first assignment is a long way; its own partial sums price the ones that end near it.
-                problems = self._repriced(problems)
-                pursuit = self._pursuit(problems, goal)
-            else:
-                pursuit = pursuit.after(found.energy_fj, 1.0 - self.saving)
-        self._term = self._objective(problems, found)
+                trials.problems = self._repriced(trials.problems)
+            found = trials.next()
+        found, self.saving = trials.nearest
+        self._apply(found)
+        self._tell(_tried(target, goal, found, self.saving, accepted=True))
+        self._term = self._objective(trials.problems, found)
 
     def _objective(self, problems: Mapping[str, LayerProblem], found: Assignment) -> EnergyTerm | None:
         """Energy in the objective of fine-tuning, at a share of the price that weights were assigned at."""
@@ -120,15 +124,6 @@ class Search:
         if not weight:
             return None
         return EnergyTerm({layer: problem.curve_fj for layer, problem in problems.items()}, weight)
-
-    def _is_met(self, goal: float, found: Assignment) -> bool:
-        nothing_to_give_back = found.multiplier == 0.0 and self.saving >= goal
-        return nothing_to_give_back or abs(self.saving - goal) <= self._config.tolerance
-
-    def _pursuit(self, problems: Mapping[str, LayerProblem], goal: float) -> Pursuit:
-        """From the network as it is now to `goal`."""
-        priced_fj = sum(problem.energy_fj(self._subject.weight(layer)) for layer, problem in problems.items())
-        return Pursuit(priced_fj, 1.0 - self.saving, 1.0 - goal, least_energy_fj(problems))
 
     def _problems(self) -> Mapping[str, LayerProblem]:
         """The layers as they are, with fresh prices and sensitivities."""
@@ -186,14 +181,11 @@ def _between(saving: float, target: float, rounds: int) -> list[float]:
     return [float(goal) for goal in 1.0 - left]
 
 
-def _tried(
-    target: float, goal: float, found: Assignment, pursuit: Pursuit, saving: float, accepted: bool
-) -> AssignmentTried:
+def _tried(target: float, goal: float, found: Assignment, saving: float, *, accepted: bool) -> AssignmentTried:
     return AssignmentTried(
         target=target,
         goal=goal,
         multiplier=found.multiplier,
-        predicted_saving=1.0 - pursuit.left * found.energy_fj / pursuit.priced_fj,
         predicted_loss=found.loss,
         saving=saving,
         layers=tuple(found.values),
