@@ -23,6 +23,15 @@ def command(
     method: Annotated[
         str | None, typer.Option("--method", metavar="NAME[,NAME...]", help="Who compresses.", show_default="layerwise")
     ] = None,
+    scoring: Annotated[
+        str | None,
+        typer.Option(
+            "--scoring",
+            help="How layerwise finds what removing a value costs: fisher (ranks, measures the best few) or accuracy"
+            " (measures every one, as the paper).",
+            show_default="fisher",
+        ),
+    ] = None,
     max_hours: Annotated[
         float | None,
         typer.Option("--max-hours", help="End with the best so far after so many, over restarts.", show_default=False),
@@ -50,6 +59,7 @@ def command(
         network__data_root=data_root,
         network__checkpoint=checkpoint,
         compress__methods=None if method is None else json.dumps(method.split(",")),
+        compress__scoring=scoring,
         compress__max_hours=max_hours,
         characterize__simulator=simulator,
         hardware__library=library,
