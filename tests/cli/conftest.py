@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from wattloop.cli.main import main
 
 Wattloop = Callable[..., "subprocess.CompletedProcess[str]"]
+Refused = Callable[..., str]
 
 
 @pytest.fixture
@@ -36,33 +39,42 @@ def wattloop(tmp_path: Path) -> Wattloop:
 
 
 @pytest.fixture
-def refused(wattloop: Wattloop) -> Callable[..., str]:
-    """Runs a command that must end with status 2 and one line on standard error, and returns that line."""
+def wattloop_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Wattloop:
+    """Like `wattloop`, in this process: quicker, for what needs no process of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
 
-    def run(*args: str | Path, wrapper: Sequence[str] = (), **env: str) -> str:
-        done = wattloop(*args, wrapper=wrapper, **env)
-        assert done.returncode == 2, done.stderr
-        lines = done.stderr.splitlines()
-        assert lines[-1].startswith("wattloop: ")
-        assert not [line for line in lines if "Traceback" in line]
-        return lines[-1].removeprefix("wattloop: ")
+    def run(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+        command = ["wattloop", *map(str, args)]
+        monkeypatch.setattr(sys, "argv", command)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return subprocess.CompletedProcess(command, ended.value.code, *capsys.readouterr())
 
     return run
 
 
 @pytest.fixture
-def refused_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
-    """Like `refused`, in this process: quicker, for what needs no environment of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+def refused(wattloop: Wattloop) -> Refused:
+    """Runs a command that must end with status 2 and one line on standard error, and returns that line."""
+    return partial(complaint, wattloop)
 
-    def run(*args: str | Path) -> str:
-        monkeypatch.setattr(sys, "argv", ["wattloop", *map(str, args)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code == 2
-        return capsys.readouterr().err.splitlines()[-1].removeprefix("wattloop: ")
 
-    return run
+@pytest.fixture
+def refused_here(wattloop_here: Wattloop) -> Refused:
+    """Like `refused`, in this process."""
+    return partial(complaint, wattloop_here)
+
+
+def complaint(wattloop: Wattloop, *args: str | Path, **options: Any) -> str:
+    """The one line of a command that is refused."""
+    done = wattloop(*args, **options)
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.splitlines()
+    assert lines[-1].startswith("wattloop: ")
+    assert not [line for line in lines if "Traceback" in line]
+    return lines[-1].removeprefix("wattloop: ")

@@ -46,34 +46,34 @@ def test_an_unknown_library(refused: Refused, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_liberty_file_cut_in_half(refused: Refused, tmp_path: Path) -> None:
+def test_a_liberty_file_cut_in_half(refused_here: Refused, tmp_path: Path) -> None:
     source = LIBRARIES["nangate15"].locate()
     assert source is not None
     whole = source.read_bytes()
     (tmp_path / "cut.lib").write_bytes(whole[: len(whole) // 2])
-    line = refused("synth", "--library", "cut.lib")
+    line = refused_here("synth", "--library", "cut.lib")
     assert "cut.lib" in line
     assert [path.name for path in tmp_path.iterdir()] == ["cut.lib"]
 
 
-def test_a_missing_data_set(refused: Refused, tmp_path: Path) -> None:
-    line = refused("train", "--dataset", "cifar10", "--data-root", "nowhere")
+def test_a_missing_data_set(refused_here: Refused, tmp_path: Path) -> None:
+    line = refused_here("train", "--dataset", "cifar10", "--data-root", "nowhere")
     assert "cifar-10-binary.tar.gz" in line
     assert "nowhere" in line
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["estimate", "compress", "demo"])
-def test_a_missing_data_set_is_told_before_anything_slow(command: str, refused: Refused, tmp_path: Path) -> None:
-    line = refused(command, "--data-root", "nowhere", "--set", "network.dataset=cifar100", WATTLOOP_CACHE="cache")
+def test_a_missing_data_set_is_told_before_anything_slow(command: str, refused_here: Refused, tmp_path: Path) -> None:
+    line = refused_here(command, "--data-root", "nowhere", "--set", "network.dataset=cifar100", WATTLOOP_CACHE="cache")
     assert "cifar-100-binary.tar.gz" in line
     assert {path.name for path in tmp_path.iterdir()} <= {"cache"}
     assert not (tmp_path / "cache" / "netlist").exists()
 
 
-def test_a_damaged_archive(refused: Refused, tmp_path: Path) -> None:
+def test_a_damaged_archive(refused_here: Refused, tmp_path: Path) -> None:
     (tmp_path / "cifar-10-binary.tar.gz").write_bytes(b"\x1f\x8b\x08\0 cut off")
-    line = refused("compress", "--data-root", tmp_path, "--set", "network.dataset=cifar10")
+    line = refused_here("compress", "--data-root", tmp_path, "--set", "network.dataset=cifar10")
     assert "cifar-10-binary.tar.gz" in line
     assert [path.name for path in tmp_path.iterdir()] == ["cifar-10-binary.tar.gz"]
 
@@ -201,9 +201,9 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("command", ["render", "train", "estimate", "demo"])
-def test_a_full_disk(command: str, refused: Refused, full_disk: Path, tmp_path: Path) -> None:
+def test_a_full_disk(command: str, refused_here: Refused, full_disk: Path, tmp_path: Path) -> None:
     (tmp_path / "quick.toml").write_text(QUICK)
-    line = refused(command, "--config", "quick.toml", "--out", full_disk / "run")
+    line = refused_here(command, "--config", "quick.toml", "--out", full_disk / "run")
     assert line.startswith(f"cannot write {full_disk / 'run'}")
     assert "No space left on device" in line
     assert list(full_disk.iterdir()) == []
@@ -211,21 +211,21 @@ def test_a_full_disk(command: str, refused: Refused, full_disk: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("command", ["synth"])
-def test_a_cache_that_cannot_be_written(command: str, refused: Refused, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written(command: str, refused_here: Refused, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    line = refused(command, "--out", "run", WATTLOOP_CACHE=str(tmp_path / "file" / "cache"))
+    line = refused_here(command, "--out", "run", WATTLOOP_CACHE=str(tmp_path / "file" / "cache"))
     assert "cannot write" in line
     assert "WATTLOOP_CACHE" in line
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_ways_to_choose_tiles_or_workers_that_exclude_each_other(refused: Refused) -> None:
-    assert "give one of them" in refused("estimate", "--tiles", "all", "--precision", "1%")
-    assert "give one of them" in refused("estimate", "--workers", "2", "--dask", "tcp://127.0.0.1:1")
+def test_ways_to_choose_tiles_or_workers_that_exclude_each_other(refused_here: Refused) -> None:
+    assert "give one of them" in refused_here("estimate", "--tiles", "all", "--precision", "1%")
+    assert "give one of them" in refused_here("estimate", "--workers", "2", "--dask", "tcp://127.0.0.1:1")
 
 
-def test_workers_by_kind_alone_and_schedulers_that_are_none(refused: Refused) -> None:
+def test_workers_by_kind_alone_and_schedulers_that_are_none(refused_here: Refused) -> None:
     assert workplace("threads", None) == {"parallel__workers": "threads", "parallel__count": "0"}
     assert workplace("processes", None)["parallel__count"] == "0"
-    assert "give --dask tcp://HOST:PORT" in refused("estimate", "--workers", "dask")
-    assert "'nonsense' is no address of a Dask scheduler" in refused("estimate", "--dask", "nonsense")
+    assert "give --dask tcp://HOST:PORT" in refused_here("estimate", "--workers", "dask")
+    assert "'nonsense' is no address of a Dask scheduler" in refused_here("estimate", "--dask", "nonsense")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def test_programs_get_rows_claims_and_findings(wattloop: Callable, tmp_path: Path) -> None:
-    done = wattloop("reproduce", "figure3", "--quick", "--json", "--out", "out")
+def test_programs_get_rows_claims_and_findings(wattloop_here: Callable, tmp_path: Path) -> None:
+    done = wattloop_here("reproduce", "figure3", "--quick", "--json", "--out", "out")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found == json.loads((tmp_path / "out" / "figure3.json").read_text())
@@ -17,8 +17,8 @@ def test_programs_get_rows_claims_and_findings(wattloop: Callable, tmp_path: Pat
     assert found["claims"]
 
 
-def test_readers_get_the_table_the_claims_and_the_place(wattloop: Callable) -> None:
-    done = wattloop("reproduce", "figure2", "--quick", "--set", "reproduce.weights=[3]")
+def test_readers_get_the_table_the_claims_and_the_place(wattloop_here: Callable) -> None:
+    done = wattloop_here("reproduce", "figure2", "--quick", "--set", "reproduce.weights=[3]")
     assert done.returncode == 0, done.stderr
     assert "Beside the paper" in done.stdout
     assert "w = 3: the Hamming distance explains" in done.stdout

@@ -17,8 +17,8 @@ SMALL = ("--library", "nangate15", "--template", "array", "--transitions", "1000
 QUICK_TRAINING = ("--set", "training.pretrain.epochs=1", "--set", "training.qat.epochs=1")
 
 
-def test_every_clause_is_checked_and_passes(wattloop: Callable) -> None:
-    done = wattloop("verify", "activity", *SMALL, *QUICK_TRAINING, "--json")
+def test_every_clause_is_checked_and_passes(wattloop_here: Callable) -> None:
+    done = wattloop_here("verify", "activity", *SMALL, *QUICK_TRAINING, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["passed"]
@@ -48,9 +48,9 @@ def test_a_difference_ends_with_status_1(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "0 of 1 checks passed" in done.stdout
 
 
-def test_nothing_to_compare_is_refused(refused: Callable[..., str]) -> None:
-    assert "transitions = 0 is illegal" in refused("verify", "activity", "--transitions", "0")
+def test_nothing_to_compare_is_refused(refused_here: Callable[..., str]) -> None:
+    assert "transitions = 0 is illegal" in refused_here("verify", "activity", "--transitions", "0")
 
 
-def test_an_unknown_library_is_refused(refused: Callable[..., str]) -> None:
-    assert "nangate16" in refused("verify", "activity", "--library", "nangate16")
+def test_an_unknown_library_is_refused(refused_here: Callable[..., str]) -> None:
+    assert "nangate16" in refused_here("verify", "activity", "--library", "nangate16")

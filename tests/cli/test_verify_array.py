@@ -13,9 +13,9 @@ from wattloop.cli import verify
 from wattloop.flow import array_verification
 
 
-def test_cells_in_gates_and_registers_in_rtl_agree(wattloop: Callable) -> None:
+def test_cells_in_gates_and_registers_in_rtl_agree(wattloop_here: Callable) -> None:
     small = ("--size", "4", "--template", "array", "--simulator", "icarus", "--rtl", "4")
-    done = wattloop("verify", "array", *small, "--set", "hardware.array.pixels=5", "--json")
+    done = wattloop_here("verify", "array", *small, "--set", "hardware.array.pixels=5", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["passed"]
@@ -36,8 +36,8 @@ def test_a_difference_ends_with_status_1(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "0 of 1 checks passed" in done.stdout
 
 
-def test_what_cannot_be_checked_is_refused(refused: Callable[..., str]) -> None:
-    assert "unknown simulator 'bitparallel'; known: icarus, verilator" in refused(
+def test_what_cannot_be_checked_is_refused(refused_here: Callable[..., str]) -> None:
+    assert "unknown simulator 'bitparallel'; known: icarus, verilator" in refused_here(
         "verify", "array", "--simulator", "bitparallel"
     )
-    assert "too small or too large" in refused("verify", "array", "--size", "1")
+    assert "too small or too large" in refused_here("verify", "array", "--size", "1")
