@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -22,9 +24,14 @@ batch_size = 32
 """
 
 
-def wattloop(folder: Path, *launcher: str) -> subprocess.CompletedProcess[str]:
+COMMAND = ("train", "--config", "tiny.toml", "--out", "run", "--json")
+
+
+def torchrun(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Trains by two processes."""
     (folder / "tiny.toml").write_text(TINY)
-    command = [*launcher, "-m", "wattloop", "train", "--config", "tiny.toml", "--out", "run", "--json"]
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    command = [*launcher, "-m", "wattloop", *COMMAND]
     path = os.pathsep.join(entry for entry in sys.path if entry)
     environment = {**os.environ, "WATTLOOP_CACHE": str(folder / "cache"), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
@@ -32,9 +39,8 @@ def wattloop(folder: Path, *launcher: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_two_processes_train_one_network_and_only_the_first_speaks(tmp_path: Path) -> None:
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    first = json.loads(wattloop(tmp_path, *launcher).stdout)  # one document, from one process
+def test_two_processes_train_one_network_and_only_the_first_speaks(tmp_path: Path, wattloop_here: Callable) -> None:
+    first = json.loads(torchrun(tmp_path).stdout)  # one document, from one process
     assert [row["stage"] for row in first["history"]] == ["float", "int8"]
     assert {path.name for path in (tmp_path / "run").iterdir()} >= {"float.safetensors", "network.safetensors"}
     for kind in ("float", "network"):
@@ -42,7 +48,11 @@ def test_two_processes_train_one_network_and_only_the_first_speaks(tmp_path: Pat
     assert not [path for path in (tmp_path / "cache" / "resume").iterdir() if path.is_dir()]
     # The cache is that of one process: it reads what two have trained, and so do two.
     weights = load(tmp_path / "run" / "network.safetensors").state_dict()
-    for again in ((), launcher):
-        assert json.loads(wattloop(tmp_path, *again).stdout) == first
+    for again in (
+        lambda: wattloop_here(*COMMAND, WATTLOOP_CACHE=str(tmp_path / "cache")),
+        lambda: torchrun(tmp_path),
+    ):
+        shutil.rmtree(tmp_path / "run")
+        assert json.loads(again().stdout) == first
         found = load(tmp_path / "run" / "network.safetensors").state_dict()
         assert all(torch.equal(weights[name], found[name]) for name in weights)

@@ -33,24 +33,29 @@ SAMPLING = {
 }
 
 
+@pytest.fixture(scope="module")
+def plain() -> str:
+    """The key by default."""
+    return Simulator().key
+
+
 @pytest.mark.parametrize("name", HARDWARE)
-def test_other_hardware_is_another_key(name: str) -> None:
-    assert Simulator(HARDWARE[name]).key != Simulator().key
+def test_other_hardware_is_another_key(name: str, plain: str) -> None:
+    assert Simulator(HARDWARE[name]).key != plain
 
 
 @pytest.mark.parametrize("name", SAMPLING)
-def test_other_sampling_is_another_key(name: str) -> None:
-    assert Simulator(characterize=SAMPLING[name]).key != Simulator().key
+def test_other_sampling_is_another_key(name: str, plain: str) -> None:
+    assert Simulator(characterize=SAMPLING[name]).key != plain
 
 
-def test_which_layer_is_asked_and_on_how_many_images_is_the_traces_matter() -> None:
-    assert Simulator(characterize=CharacterizeSettings(layer="conv1", images=3)).key == Simulator().key
+def test_which_layer_is_asked_and_on_how_many_images_is_the_traces_matter(plain: str) -> None:
+    assert Simulator(characterize=CharacterizeSettings(layer="conv1", images=3)).key == plain
 
 
-def test_other_code_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = Simulator().key
+def test_other_code_is_another_key(plain: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "code_key", lambda: "other code")
-    assert Simulator().key != key
+    assert Simulator().key != plain
 
 
 def loads_key(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> str:
