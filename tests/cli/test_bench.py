@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -22,10 +23,24 @@ KEYS = (
 )
 
 
+# Few and short runs, and a yardstick that is compiled soon: how fast anything is does not matter here.
+QUICK = """
+import sys
+from wattloop.activity.bitparallel import verilator
+from wattloop.cli.main import main
+from wattloop.flow import benchmark
+benchmark._RUNS, benchmark._LEAST_S, verilator._CFLAGS = 2, 0.1, "-O0"
+sys.argv.pop(0)
+main()
+"""
+
+
 def test_all_figures_come_from_one_run(wattloop: Callable) -> None:
+    """In a process of its own, whose memory is watched."""
     done = wattloop(
         *("bench", "activity", "--lanes", "64", "--stream", "2000000", "--json"),
         *("--set", "training.pretrain.epochs=1", "--set", "training.qat.epochs=1"),
+        wrapper=[sys.executable, "-c", QUICK],
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -41,8 +56,8 @@ def test_all_figures_come_from_one_run(wattloop: Callable) -> None:
     assert found["peak_rss_mb"] < 1.2 * found["peak_rss_mb_1e6"]
 
 
-def test_too_few_lanes_are_refused(refused: Callable[..., str]) -> None:
-    assert "at least 1 and" in refused("bench", "activity", "--lanes", "0")
+def test_too_few_lanes_are_refused(refused_here: Callable[..., str]) -> None:
+    assert "at least 1 and" in refused_here("bench", "activity", "--lanes", "0")
 
 
 NETWORK_KEYS = (
@@ -52,8 +67,8 @@ NETWORK_KEYS = (
 )
 
 
-def test_a_whole_network_is_timed_to_the_last_tile(wattloop: Callable) -> None:
-    done = wattloop(
+def test_a_whole_network_is_timed_to_the_last_tile(wattloop_here: Callable) -> None:
+    done = wattloop_here(
         *("bench", "network", "--runs", "1", "--no-tables", "--json"),
         *("--set", "training.pretrain.epochs=1", "--set", "training.qat.epochs=1"),
     )
@@ -70,5 +85,5 @@ def test_a_whole_network_is_timed_to_the_last_tile(wattloop: Callable) -> None:
     assert timed > found["exact_timed_default_grid_dynamic_fj_per_mac"] > settled > 0
 
 
-def test_no_image_is_refused(refused: Callable[..., str]) -> None:
-    assert "at least 1 of each" in refused("bench", "network", "--images", "0")
+def test_no_image_is_refused(refused_here: Callable[..., str]) -> None:
+    assert "at least 1 of each" in refused_here("bench", "network", "--images", "0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.cells import mapped
 from tests.gates.small_library import SMALL_LIBRARY
 
 from wattloop.gates.liberty import read_liberty
@@ -35,5 +36,5 @@ def default_netlist(nangate15: Library) -> Netlist:
 
 
 @pytest.fixture(scope="session")
-def small_netlist(nangate15: Library) -> Netlist:
-    return synthesize(SMALL_CELL, nangate15)
+def small_netlist() -> Netlist:
+    return mapped("nangate15", SMALL_CELL).netlist

@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.cells import CLOCK_PS, LIBRARIES, builds, small_templates
+from tests.cells import LIBRARIES, builds, mapped, small_templates
 from tests.gates.clock_step import expected, registers, step
 from tests.gates.conftest import SMALL_CELL
 
 from wattloop import tools
 from wattloop.errors import LibertyError, NetlistError, ToolError, ToolTimeoutError
 from wattloop.gates.equivalence import EquivalenceReport, prove
-from wattloop.gates.libraries import resolve
 from wattloop.gates.library import Library
 from wattloop.gates.multipliers import multipliers
 from wattloop.gates.netlist import Instance, Netlist
@@ -89,9 +88,9 @@ def test_every_template_is_proved_on_every_library_that_can_build_it(library: st
     spec = SMALL[template]
     if not builds(library, spec):
         with pytest.raises(LibertyError, match=f"library {library} has no clock gating cell for rising edges: set"):
-            synthesize(spec, resolve(library))
+            mapped(library, spec)
         return
-    report = prove(spec, synthesize(spec, resolve(library), clock_ps=CLOCK_PS[library]))
+    report = prove(spec, mapped(library, spec).netlist)
     outputs = spec.activation_bits + spec.psum_bits
     assert (report.verdict, report.outputs) == ("proved", outputs)
     assert report.register_bits == outputs + spec.weight_code_bits
@@ -113,7 +112,7 @@ OTHER = {
 def test_templates_are_refuted_when_one_gate_is_another(template: str, store: Store) -> None:
     """The last gate of the sum; plain Python confirms the counterexample by what the weight's code stands for."""
     spec = SMALL[template]
-    netlist = synthesize(spec, resolve("nangate15"), clock_ps=CLOCK_PS["nangate15"])
+    netlist = mapped("nangate15", spec).netlist
     pins = netlist.instances[flop_of(netlist, "p_q", spec.psum_bits, 3)].pins
     k = netlist.drivers[pins["D"]][0]
     cell = netlist.instances[k].cell
@@ -123,7 +122,7 @@ def test_templates_are_refuted_when_one_gate_is_another(template: str, store: St
 
 def test_a_gated_clock_that_ticks_at_the_wrong_time_is_refuted(store: Store) -> None:
     spec = SMALL["array_gated"]
-    netlist = synthesize(spec, resolve("nangate15"), clock_ps=CLOCK_PS["nangate15"])
+    netlist = mapped("nangate15", spec).netlist
     (gate,) = netlist.clock_gates
     k = netlist.instances.index(gate)
     other = netlist.inputs["a_i"][0]

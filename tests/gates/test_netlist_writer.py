@@ -7,18 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.cells import mapped
 from tests.gates.clock_step import registers, step
 from tests.gates.conftest import SMALL_CELL
 from tests.gates.icarus import simulate
 from tests.gates.loops import toggler
 
 from wattloop.errors import NetlistError
-from wattloop.gates.libraries import resolve
 from wattloop.gates.library import Library
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.netlist_writer import cut_verilog
 from wattloop.gates.spec import MacSpec
-from wattloop.gates.synthesis import synthesize
 
 
 def bench(netlist: Netlist, vectors: list[dict[str, int]]) -> str:
@@ -46,7 +45,7 @@ SYNCHRONOUS_BOOTH = replace(SMALL_CELL, reset="sync", multiplier="booth")
     ("library", "spec"), [("nangate15", SMALL_CELL), ("nangate45", SYNCHRONOUS_BOOTH), ("osu018", SMALL_CELL)]
 )
 def test_the_cut_netlist_makes_the_same_step(library: str, spec: MacSpec, tmp_path: Path) -> None:
-    netlist = synthesize(spec, resolve(library))
+    netlist = mapped(library, spec).netlist
     nets = {register: netlist.bus(register, bits) for register, bits in registers(spec).items()}
     cut = cut_verilog(netlist, nets, name="cut", clock="clk_i")
     rng = random.Random(7)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.cells import mapped
 from tests.gates.conftest import SMALL_CELL
 
 from wattloop import tools
@@ -57,20 +58,20 @@ def test_the_same_bits_twice_and_every_trace_of_them(nangate15: Library, tmp_pat
 
 
 @pytest.fixture(scope="module")
-def built(nangate15: Library, tmp_path_factory: pytest.TempPathFactory) -> Store:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("built"))
-    synthesize(SMALL_CELL, nangate15, store=store)
+    mapped("nangate15", SMALL_CELL, store=store)
     return store
 
 
-def test_a_result_is_taken_from_the_cache(built: Store, nangate15: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_is_taken_from_the_cache(built: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "run", None)
-    assert synthesize(SMALL_CELL, nangate15, store=built).name == SMALL_CELL.module_name
+    assert mapped("nangate15", SMALL_CELL, store=built).netlist.name == SMALL_CELL.module_name
 
 
 @pytest.mark.parametrize("damage", ["netlist cut", "netlist edited", "netlist gone", "summary cut", "summary wrong"])
-def test_a_damaged_result_is_made_again(damage: str, built: Store, nangate15: Library) -> None:
-    digest = synthesize(SMALL_CELL, nangate15, store=built).digest
+def test_a_damaged_result_is_made_again(damage: str, built: Store) -> None:
+    digest = mapped("nangate15", SMALL_CELL, store=built).netlist.digest
     (folder,) = built.root.glob("netlist/*/")
     netlist, summary = folder / "netlist.v", folder / "candidates.json"
     if damage == "netlist cut":
@@ -83,7 +84,7 @@ def test_a_damaged_result_is_made_again(damage: str, built: Store, nangate15: Li
         summary.write_text(summary.read_text()[:100])
     else:
         summary.write_text(json.dumps({**json.loads(summary.read_text()), "candidates": [{"recipe": 1}]}))
-    assert synthesize(SMALL_CELL, nangate15, store=built).digest == digest
+    assert mapped("nangate15", SMALL_CELL, store=built).netlist.digest == digest
     assert [path for path in built.root.glob("netlist/*") if path.is_dir()] == [folder]
 
 
