@@ -57,17 +57,17 @@ def test_power_has_the_shape_and_the_watts_of_a_sign_off_report(case: Path, watt
     assert "signoff pin loads" in ours["convention"]
 
 
-def test_people_get_tables_with_the_convention_and_the_coverage(case: Path, wattloop: Wattloop) -> None:
-    done = wattloop("power", *options(case, load="typical"), "--wire-ff", "0.5")
+def test_people_get_tables_with_the_convention_and_the_coverage(case: Path, wattloop_here: Wattloop) -> None:
+    done = wattloop_here("power", *options(case, load="typical"), "--wire-ff", "0.5")
     assert done.returncode == 0, done.stderr
     assert "typical pin loads, alone context, wires 0.5 fF a fan-out, 1.1 V" in " ".join(done.stdout.split())
     assert "1763 of 1763 pins annotated" in done.stdout
 
 
-def test_pins_whose_activity_is_missing_are_told(case: Path, wattloop: Wattloop, tmp_path: Path) -> None:
+def test_pins_whose_activity_is_missing_are_told(case: Path, wattloop_here: Wattloop, tmp_path: Path) -> None:
     text = "(SAIFILE (TIMESCALE 1 ps) (DURATION 1000) (INSTANCE m (NET (rst_n (T0 0) (T1 1000) (TC 0)))))"
     (tmp_path / "reset.saif").write_text(text)
-    done = wattloop("power", *options(case, saif="reset.saif", scope="m"), "--json")
+    done = wattloop_here("power", *options(case, saif="reset.saif", scope="m"), "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["annotated_pins"] == 39  # the port and 38 flip-flops
@@ -97,8 +97,8 @@ def test_wrong_input_is_told_in_one_line(
     assert message in refused_here("power", *options(case, **changed))
 
 
-def test_every_reference_report_is_met(shared_folder: Path, wattloop: Wattloop) -> None:
-    done = wattloop("verify", "power", "--oracle", shared_folder / "oracle", "--json")
+def test_every_reference_report_is_met(shared_folder: Path, wattloop_here: Wattloop) -> None:
+    done = wattloop_here("verify", "power", "--oracle", shared_folder / "oracle", "--json")
     assert done.returncode == 0, done.stderr
     cases = json.loads(done.stdout)["cases"]
     assert len(cases) == 6
@@ -108,19 +108,19 @@ def test_every_reference_report_is_met(shared_folder: Path, wattloop: Wattloop) 
         assert all(0 <= found[f"{name}_error"] <= bound for name, bound in BOUNDS.items()), found
 
 
-def test_a_report_that_is_not_met_fails(case: Path, wattloop: Wattloop, tmp_path: Path) -> None:
+def test_a_report_that_is_not_met_fails(case: Path, wattloop_here: Wattloop, tmp_path: Path) -> None:
     shutil.copytree(case, tmp_path / "oracle" / CASE, copy_function=shutil.copyfile)
     path = tmp_path / "oracle" / CASE / "opensta.json"
     report = json.loads(path.read_text())
     report["groups"]["total"]["switching_w"] *= 1.011
     path.write_text(json.dumps(report))
-    done = wattloop("verify", "power", "--oracle", "oracle", "--liberty", f"other={case}")
+    done = wattloop_here("verify", "power", "--oracle", "oracle", "--liberty", f"other={case}")
     assert done.returncode == 1, done.stderr
     assert "0 of 1 cases within the bounds" in done.stdout
 
 
 def test_reports_of_other_libraries_are_met_once_their_files_are_named(
-    case: Path, wattloop: Wattloop, tmp_path: Path
+    case: Path, wattloop_here: Wattloop, tmp_path: Path
 ) -> None:
     text = Path(resolve("nangate45").path).read_text()
     flops = text.index("cell (DFF")
@@ -131,11 +131,11 @@ def test_reports_of_other_libraries_are_met_once_their_files_are_named(
     path = tmp_path / "oracle" / CASE / "opensta.json"
     path.write_text(path.read_text().replace('"library": "nangate45"', '"library": "kit"'))
     files = [part for name in ("logic", "flops") for part in ("--liberty", f"kit={name}.lib.gz")]
-    done = wattloop("verify", "power", "--oracle", "oracle", "--json", *files)
+    done = wattloop_here("verify", "power", "--oracle", "oracle", "--json", *files)
     assert done.returncode == 0, done.stderr
     (found,) = json.loads(done.stdout)["cases"]
     assert found["worst_instance_error"] < 1e-6
-    done = wattloop("verify", "power", "--oracle", "oracle")
+    done = wattloop_here("verify", "power", "--oracle", "oracle")
     assert done.returncode == 2
     assert "no Liberty library 'kit'" in done.stderr
 
@@ -146,9 +146,9 @@ def test_without_reports_it_says_what_it_needs(refused_here: Callable[..., str])
 
 
 def test_a_netlist_is_proved_and_a_foreign_one_is_refused(
-    case: Path, wattloop: Wattloop, refused_here: Callable[..., str]
+    case: Path, wattloop_here: Wattloop, refused_here: Callable[..., str]
 ) -> None:
-    done = wattloop("verify", "netlist", "--json")
+    done = wattloop_here("verify", "netlist", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["passed"], found["verdict"], found["register_bits"]) == (True, "proved", 38)
@@ -156,8 +156,8 @@ def test_a_netlist_is_proved_and_a_foreign_one_is_refused(
     assert "expected one module named mac_w8a8p22" in refused_here("verify", "netlist", *foreign)
 
 
-def test_options_stand_beside_the_convention(wattloop: Wattloop) -> None:
-    done = wattloop("verify", "convention", "--transitions", "2000", "--json")
+def test_options_stand_beside_the_convention(wattloop_here: Wattloop) -> None:
+    done = wattloop_here("verify", "convention", "--transitions", "2000", "--json")
     assert done.returncode == 0, done.stderr
     found = {row["option"]: row for row in json.loads(done.stdout)["options"]}
     assert list(found) == ["switched", "hidden", "state", "glitches", "typical"]
@@ -168,17 +168,17 @@ def test_options_stand_beside_the_convention(wattloop: Wattloop) -> None:
     assert -0.3 < found["typical"]["difference"] < -0.1  # signoff pins of NanGate 15 are a third heavier
 
 
-def test_our_activity_goes_out_as_saif_and_comes_back_as_power(wattloop: Wattloop) -> None:
-    done = wattloop("saif", "--library", "nangate45", "--transitions", "2000", "--json", "--simulator", "bitparallel")
+def test_our_activity_goes_out_as_saif_and_comes_back_as_power(wattloop_here: Wattloop) -> None:
+    done = wattloop_here("saif", "--transitions", "2000", "--json", "--simulator", "bitparallel")
     assert done.returncode == 0, done.stderr
     written = json.loads(done.stdout)
     assert written["cycles"] == 2000
-    files = ("--netlist", "runs/saif/netlist.v", "--saif", "runs/saif/activity.saif", "--liberty", "nangate45")
-    done = wattloop("power", *files, "--scope", "tb/m", "--clock", "clk_i=200ps", "--load", "typical", "--json")
+    files = ("--netlist", "runs/saif/netlist.v", "--saif", "runs/saif/activity.saif", "--liberty", "nangate15")
+    done = wattloop_here("power", *files, "--scope", "tb/m", "--clock", "clk_i=200ps", "--load", "typical", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["unannotated_pins"] == 0
-    netlist = synthesize(MacSpec(), resolve("nangate45"), clock_ps=200.0)
+    netlist = synthesize(MacSpec(), resolve("nangate15"))
     seen = backend("bitparallel").measure(netlist, random_vectors(MacSpec(), 41, 50))
     energy = EnergyModel(netlist, 200.0, "typical", "alone").instances(seen)
     fj = sum(float(part.sum()) for part in vars(energy).values())
@@ -222,7 +222,7 @@ $enddefinitions $end
 """
 
 
-def test_a_waveform_is_as_good_as_saif(wattloop: Wattloop, tmp_path: Path) -> None:
+def test_a_waveform_is_as_good_as_saif(wattloop_here: Wattloop, tmp_path: Path) -> None:
     (tmp_path / "m.v").write_text(VERILOG)
     (tmp_path / "a.vcd").write_text(VCD)
     nets = {"clk": (1000, 4), "d": (1500, 1), "n": (500, 1), "q": (1000, 2)}
@@ -231,7 +231,7 @@ def test_a_waveform_is_as_good_as_saif(wattloop: Wattloop, tmp_path: Path) -> No
     (tmp_path / "a.saif").write_text(saif)
     common = ("--netlist", "m.v", "--liberty", "nangate45", "--scope", "tb/u_m", "--clock", "clk=1ns", "--json")
     found = [
-        json.loads(wattloop("power", *common, *activity).stdout)
+        json.loads(wattloop_here("power", *common, *activity).stdout)
         for activity in (("--waves", "a.vcd"), ("--saif", "a.saif"))
     ]
     assert found[0] == found[1]

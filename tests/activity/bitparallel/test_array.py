@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.cells import mapped
 
 from wattloop.activity.backend import ActivityBackend, Progress, backend
 from wattloop.activity.bitparallel.backend import BitparallelBackend
@@ -15,10 +16,8 @@ from wattloop.activity.result import Activity
 from wattloop.activity.stimulus import Stimulus
 from wattloop.activity.tiles import TileBackend, TileRun, measure_tiles
 from wattloop.errors import StimulusError
-from wattloop.gates.libraries import resolve
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import ArraySpec, MacSpec
-from wattloop.gates.synthesis import synthesize
 
 # Sums of 8 bits wrap; the code of a weight is not the weight; zeros take another way.
 SMALL = MacSpec(
@@ -48,8 +47,7 @@ class Streamed:
 
 @pytest.fixture(scope="session")
 def cells(mac_netlist: Netlist) -> dict[str, tuple[MacSpec, Netlist]]:
-    library = resolve("nangate15")
-    return {"default": (MacSpec(), mac_netlist), "small": (SMALL, synthesize(SMALL, library))}
+    return {"default": (MacSpec(), mac_netlist), "small": (SMALL, mapped("nangate15", SMALL).netlist)}
 
 
 BACKENDS = {name: backend(name) for name in ("bitparallel", "bitparallel-timed")}
@@ -95,7 +93,7 @@ def same(one: Activity, other: Activity) -> None:
 @pytest.mark.parametrize("simulator", ["bitparallel", "bitparallel-timed"])
 @pytest.mark.parametrize("cell", ["default", "small"])
 @given(shapes=arrays(), seed=st.integers(0, 2**32 - 1), count=st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_every_net_of_every_cell_toggles_as_on_golden_streams(
     cells: dict[str, tuple[MacSpec, Netlist]],
     cell: str,

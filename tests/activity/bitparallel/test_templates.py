@@ -9,17 +9,15 @@ from functools import cache
 
 import numpy as np
 import pytest
-from tests.cells import CLOCK_PS, LIBRARIES, builds, small_templates
+from tests.cells import LIBRARIES, builds, mapped, small_templates
 
 from wattloop.activity.bitparallel import contract
 from wattloop.activity.bitparallel.contract import Case
 from wattloop.activity.bitparallel.engine import Engine, Timing
 from wattloop.activity.bitparallel.random_netlist import side_by_side
 from wattloop.activity.stimulus import Stimulus
-from wattloop.gates.libraries import resolve
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import MacSpec
-from wattloop.gates.synthesis import synthesize
 
 STEPS, LANES = 21, 70  # lanes beyond a machine word
 
@@ -40,9 +38,7 @@ def vectors(spec: MacSpec, seed: int) -> Stimulus:
 @cache
 def cells(library: str) -> dict[str, tuple[MacSpec, Netlist]]:
     found = {name: spec for name, spec in small_templates().items() if builds(library, spec)}
-    return {
-        name: (spec, synthesize(spec, resolve(library), clock_ps=CLOCK_PS[library])) for name, spec in found.items()
-    }
+    return {name: (spec, mapped(library, spec).netlist) for name, spec in found.items()}
 
 
 @cache

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.activity.bitparallel.reference import net_values
+from tests.cells import mapped
 
 from wattloop import tools
 from wattloop.activity.backend import backend
@@ -17,10 +18,8 @@ from wattloop.activity.interchange.waves import read_waves
 from wattloop.activity.result import Activity
 from wattloop.activity.stimulus import Stimulus
 from wattloop.gates.cell_models import verilog_models
-from wattloop.gates.libraries import resolve
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import MacSpec
-from wattloop.gates.synthesis import run_synthesis
 from wattloop.power.energy import EnergyModel
 
 SPEC = MacSpec(weight_bits=3, activation_bits=3, psum_bits=8)
@@ -63,7 +62,7 @@ endmodule
 
 @pytest.fixture(scope="module")
 def mac() -> tuple[Netlist, Path]:
-    made = run_synthesis(SPEC, resolve("nangate45"), clock_ps=1000)
+    made = mapped("nangate45", SPEC)
     return made.netlist, made.folder / "netlist.v"
 
 
