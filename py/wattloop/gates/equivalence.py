@@ -30,6 +30,7 @@ from typing import Literal, get_args
 
 from wattloop import resources, tools
 from wattloop.errors import NetlistError, ToolError, ToolTimeoutError
+from wattloop.gates.multipliers import multiplier
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.netlist_writer import cut_verilog
 from wattloop.gates.render import render_mac
@@ -175,6 +176,7 @@ class _Job:
             cases=cases,
             sat=_SAT,
             sweep=sweep,
+            apart=bool(multiplier(self._spec.multiplier).part),
         )
 
     def build(self, folder: Path) -> None:

@@ -39,11 +39,14 @@ class Multiplier(ABC):
         title: what it is, for people; at most 90 characters.
         template: Jinja file; a path, absolute or from the folder of the Python file that defines the class, or a name
             in the folder `rtl/`.
+        part: Jinja file, likewise, of a module `<module name of the cell>_product` that the template instantiates;
+            synthesis maps it apart. Empty for none.
     """
 
     name: str
     title: str
     template: str
+    part: str = ""
 
     def code_bits(self, weight_bits: int) -> int:
         """Bits of the weight register (1 to 16), for weights out of the signed integers of `weight_bits` bits."""
@@ -102,6 +105,20 @@ class Split(TwosComplement):
 
 
 @dataclass(frozen=True)
+class Hierarchical(Split):
+    """The multiplier as a module of its own: nothing but the product passes from it to the adder.
+
+    In `split` the adder may read inner nets of the multiplier, which is smaller; here the product's nets cut every path
+    from the operands to the sum, as timing the multiplier alone needs it (PowerPruning).
+    """
+
+    name: str = "hierarchical"
+    title: str = "multiplier and adder mapped apart: nothing but the product passes between them"
+    template: str = "mul_hierarchical.sv.j2"
+    part: str = "product.sv.j2"
+
+
+@dataclass(frozen=True)
 class Booth(TwosComplement):
     """Radix 4, the weight recoded: the digits' lines stand still while a tile streams."""
 
@@ -154,7 +171,7 @@ class Shift(Multiplier):
         return {"field_bits": self.code_bits(spec.weight_bits) - 1, "exponents": spec.weight_bits - 1}
 
 
-BUILT_IN: tuple[Multiplier, ...] = (FusedArray(), Split(), Booth(), SignMagnitude(), Shift())
+BUILT_IN: tuple[Multiplier, ...] = (FusedArray(), Split(), Hierarchical(), Booth(), SignMagnitude(), Shift())
 
 
 @cache
@@ -212,9 +229,9 @@ def require_buildable(chosen: Multiplier, spec: MacSpec) -> None:
         chosen.check(spec)
 
 
-def own_template(chosen: Multiplier) -> Path | None:
-    """The template's file, if it is a path or lies beside the Python file that defines the class."""
-    path = Path(chosen.template)
+def own_template(chosen: Multiplier, name: str) -> Path | None:
+    """File of a template of `chosen`, if `name` is a path or lies beside the Python file that defines the class."""
+    path = Path(name)
     with contextlib.suppress(TypeError, OSError):  # a class that no file defines
         path = Path(inspect.getfile(type(chosen))).resolve().parent / path
     return path if path.is_absolute() and path.is_file() else None

@@ -185,17 +185,17 @@ def _render(template: str, **context: object) -> str:
     return _environment().get_template(f"{template}.sv.j2").render(**context)
 
 
-def _multiplier_template(chosen: Multiplier) -> jinja2.Template:
-    """What `Multiplier.template` names.
+def _multiplier_template(chosen: Multiplier, name: str) -> jinja2.Template:
+    """What `Multiplier.template` or `Multiplier.part` names.
 
     Raises:
         SpecError: there is no such file, or it is no Jinja template.
     """
-    with own_fault(f"the multiplier's template {chosen.template} cannot be read"):
-        path = own_template(chosen)
+    with own_fault(f"the multiplier's template {name} cannot be read"):
+        path = own_template(chosen, name)
         if path is not None:
             return _environment().from_string(path.read_text(encoding="utf-8"))
-        return _environment().get_template(chosen.template)
+        return _environment().get_template(name)
 
 
 def _require_capacity(name: str, value: int) -> None:
@@ -204,19 +204,30 @@ def _require_capacity(name: str, value: int) -> None:
 
 
 def render_mac(spec: MacSpec) -> str:
-    """Verilog of the cell, module `spec.module_name`.
+    """Verilog of the cell, module `spec.module_name`, behind that of the module that it instantiates, if it does.
 
     Ports: clk_i rst_ni w_i w_en_i a_i p_i a_o p_o. Registers w_q, a_q, p_q.
 
     Raises:
         SpecError: a multiplier of one's own fails; says where and why.
     """
+    return "\n".join(_mac_modules(spec).values())
+
+
+def _mac_modules(spec: MacSpec) -> dict[str, str]:
+    """Verilog of the cell's modules by name, each after those that it instantiates."""
     chosen = multiplier(spec.multiplier)
     with own_fault(f"multiplier {chosen.name}: numbers() fails"):
         numbers = dict(chosen.numbers(spec))
-    context = numbers | {"title": chosen.title, "file": _multiplier_template(chosen)}
+    context = numbers | {"title": chosen.title, "file": _multiplier_template(chosen, chosen.template)}
+    shared = {"mac": spec, "numbers": MacNumbers(spec), "multiplier": context}
+    modules = {}
+    if chosen.part:
+        with own_fault(f"multiplier {chosen.name}: its template {chosen.part} cannot be rendered"):
+            modules[f"{spec.module_name}_product"] = _multiplier_template(chosen, chosen.part).render(**shared)
     with own_fault(f"multiplier {chosen.name}: its template {chosen.template} cannot be rendered"):
-        return _render("mac", mac=spec, numbers=MacNumbers(spec), multiplier=context)
+        modules[spec.module_name] = _render("mac", **shared)
+    return modules
 
 
 def render_array(spec: ArraySpec) -> str:
@@ -270,7 +281,7 @@ def _write(modules: Mapping[str, str], folder: Path) -> list[Path]:
 
 def write_mac_bench(cells: Sequence[MacSpec], folder: Path, *, vectors: int) -> list[Path]:
     """Write the cells and their bench like `write_rtl`."""
-    modules = {cell.module_name: render_mac(cell) for cell in cells}
+    modules = {name: text for cell in cells for name, text in _mac_modules(cell).items()}
     return _write(modules | {"mac_bench": render_mac_bench(cells, vectors=vectors)}, folder)
 
 
@@ -291,7 +302,7 @@ def write_rtl(spec: MacSpec | ArraySpec, folder: Path, *, tiles: int = 1) -> lis
         StorageError: `folder` cannot be written.
     """
     mac = spec if isinstance(spec, MacSpec) else spec.mac
-    modules = {mac.module_name: render_mac(mac)}
+    modules = _mac_modules(mac)
     if isinstance(spec, ArraySpec):
         modules[spec.module_name] = render_array(spec)
         modules[tile_top_name(spec)] = render_tile_top(spec, tiles=tiles)

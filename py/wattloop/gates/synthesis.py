@@ -18,6 +18,7 @@ from wattloop import tools
 from wattloop.errors import LibertyError, SpecError
 from wattloop.gates.library import CellType, Library
 from wattloop.gates.logic import Var
+from wattloop.gates.multipliers import multiplier
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.netlist_reader import read_netlist
 from wattloop.gates.recipes import Recipe, portfolio
@@ -209,6 +210,7 @@ class _Job:
                 dont_use=dont_use,
                 dont_use_gates=gates,
                 gate_clock=self._spec.gate_weight_clock,
+                apart=bool(multiplier(self._spec.multiplier).part),
                 **files,
             ),
             "abc.constr": render_script("abc.constr", **constraints),
