@@ -201,14 +201,18 @@ class Engine:
             unpack(job, words[start : start + job.sets * stimulus.steps], found)
         return found
 
-    def settling_steps(self, stimulus: Stimulus) -> npt.NDArray[np.uint16]:
+    def settling_steps(self, stimulus: Stimulus, program: Program | None = None) -> npt.NDArray[np.uint16]:
         """Step of the delay grid at which the last output or register input of each transition changes.
+
+        Args:
+            stimulus: what drives the netlist.
+            program: one of `program` that observes other nets than those.
 
         Returns:
             shape (groups, steps, lanes); 0 where nothing changes, and at steps that do not count.
         """
         found = np.zeros(stimulus.shape, np.uint16)
-        self.counts(stimulus, self._observing, settling=found)
+        self.counts(stimulus, program or self._observing, settling=found)
         return found
 
     def _totals(self, stimuli: Iterable[Stimulus], program: Program) -> tuple[dict[str, Int64], int]:

@@ -38,6 +38,7 @@ class Program:
         held: values that zero-delay counters keep from block to block.
         weighed: changes are weighted.
         most_changes: how often each net can change in one vector.
+        observers: by observed net, where its change times lie in `table`: first entry and number.
     """
 
     timed: bool
@@ -56,6 +57,7 @@ class Program:
     held: int = 0
     weighed: bool = False
     most_changes: Mapping[int, int] = field(default_factory=dict)
+    observers: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def both_orders(circuit: Circuit) -> tuple[Circuit, Circuit]:

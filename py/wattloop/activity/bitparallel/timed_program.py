@@ -7,7 +7,7 @@ has steps between the first and the last, because short paths have few sums.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +57,32 @@ def timed(
     return min(candidates, key=lambda program: program.room)
 
 
+def with_tails(program: Program, tails: Mapping[int, int]) -> Program:
+    """`program` with the settling of every observed net counted later by the steps that `tails` gives it.
+
+    With the longest path from each net to the end of its logic as tail, settling is a bound for what lies behind.
+
+    Args:
+        program: a timed program that observes nets.
+        tails: steps by net; an observed net without any is not observed.
+
+    Raises:
+        ConfigError: the grid is so fine that settling times do not fit 16 bits.
+    """
+    table, latest = program.table.copy(), 0
+    for net, (first, count) in program.observers.items():
+        times = table[first : first + count]
+        times[:] = times + tails[net] if net in tails else 0  # a change at step 0 is none
+        latest = max(latest, int(times[-1]))
+    _check_latest(latest)
+    return replace(program, table=table, times=latest + 1)
+
+
+def _check_latest(latest: int) -> None:
+    if latest >= _LATEST:
+        raise ConfigError(f"outputs change up to {latest} steps after the clock: take a coarser delay_step_ps")
+
+
 @dataclass
 class _Room:
     """Places for lists, each used again when its list is no longer read."""
@@ -103,6 +129,7 @@ class _Builder:
         self._table: list[npt.NDArray[np.uint32]] = []
         self._filled = 0
         self._latest = -1
+        self._observers: dict[int, tuple[int, int]] = {}
         union = [self._merge(gate) for gate in circuit.gates]
         self._events = max((len(times) for times in union), default=0) + _OVERHANG
         self._levels = 1
@@ -131,10 +158,7 @@ class _Builder:
             for net in {*gate.inputs, gate.output}.union(*counted) - circuit.constants.keys():
                 if uses.get(net) == k or (net == gate.output and net not in uses):
                     self._room.give(self._list[net], len(self._times[net]) + 1)
-        if self._latest >= _LATEST:
-            raise ConfigError(
-                f"outputs change up to {self._latest} steps after the clock: take a coarser delay_step_ps"
-            )
+        _check_latest(self._latest)
         return Program(
             timed=True,
             code=np.array(self._code, np.int32),
@@ -151,6 +175,7 @@ class _Builder:
             moves=self._watch.starts[-1],
             weighed=bool(self._watch.weights),
             most_changes={net: len(times) for net, times in self._times.items()},
+            observers=self._observers,
         )
 
     def _cell(self, kernel: int, net: int, events: int, levels: int, table: int, inputs: Sequence[int]) -> None:
@@ -218,4 +243,5 @@ class _Builder:
             self._cells += 1
         if net in self._observed and len(times):
             self._latest = max(self._latest, int(times[-1]))
+            self._observers[net] = self._filled, len(times)
             self._cell(OBSERVER, net, len(times), 0, self._tabulate(times[:, np.newaxis]), [])
