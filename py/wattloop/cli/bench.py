@@ -70,3 +70,25 @@ def network(
         output.print_json(found)
     else:
         output.print_table("Whole network", ("", ""), found.items())
+
+
+@app.command("timing")
+def timing(
+    config: Config = None,
+    assignments: Set = None,
+    runs: Annotated[int, typer.Option("--runs", help="Of the engine over everything; the best counts.")] = 3,
+    icarus: Annotated[int, typer.Option("--icarus", help="Transitions that Icarus simulates.")] = 8192,
+    as_json: Json = False,
+) -> None:
+    """Time all weights over all transitions of the activation, against Icarus with the same delays.
+
+    Example: wattloop bench timing --json
+    """
+    from wattloop.flow.settings import load
+    from wattloop.flow.timing_benchmark import TimingSize, bench_timing
+
+    found = bench_timing(load(config, overrides(assignments)), TimingSize(runs, icarus), progress=ConsoleProgress())
+    if as_json:
+        output.print_json(found)
+    else:
+        output.print_table("Settling times", ("", ""), found.items())

@@ -27,6 +27,7 @@ from wattloop.cli import (
     saif,
     statistics,
     synth,
+    timing,
     train,
     verdict,
     verify,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(demo, render, synth, train, statistics, characterize, estimate, verdict, explore, map, compress, report),
-    *(reproduce, power, saif, doctor),
+    *(reproduce, timing, power, saif, doctor),
 )
 for _module in _COMMANDS:
     app.command(_module.__name__.rpartition(".")[2])(_module.command)

@@ -17,6 +17,7 @@ from wattloop.flow.explore_settings import ExploreSettings
 from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.reproduce_settings import ReproduceSettings
+from wattloop.flow.timing_settings import TimingSettings
 from wattloop.gates.spec import ArraySpec
 from wattloop.nn.config import TrainConfig
 from wattloop.parallel import Workers
@@ -239,6 +240,7 @@ class Settings:
         mapping: how layers are laid onto the array, and what that is measured on.
         compress: how the network is compressed.
         measure: what the energies in tables of results are measured on.
+        timing: how settling times are found.
         parallel: where the work is done.
     """
 
@@ -252,6 +254,7 @@ class Settings:
     mapping: MappingSettings = field(default_factory=MappingSettings)
     compress: CompressConfig = field(default_factory=CompressConfig)
     measure: MeasureSettings = field(default_factory=MeasureSettings)
+    timing: TimingSettings = field(default_factory=TimingSettings)
     parallel: ParallelSettings = field(default_factory=ParallelSettings)
 
     @property
@@ -268,6 +271,7 @@ class Settings:
             "mapping": self.mapping.seed,
             "compress": self.compress.seed,
             "measure": self.measure.seed,
+            "timing": self.timing.seed,
         }
 
 
@@ -283,5 +287,5 @@ def load(path: Path | None = None, overrides: Mapping[str, str] | None = None) -
 def seeded(seed: int | None) -> dict[str, str]:
     """Overrides that set every seed."""
     sampled = ("characterize", "estimate", "explore", "mapping", "reproduce")
-    sections = ("network", "training.pretrain", "training.qat", *sampled, "compress", "measure")
+    sections = ("network", "training.pretrain", "training.qat", *sampled, "compress", "measure", "timing")
     return {} if seed is None else {f"{section}.seed": str(seed) for section in sections}

@@ -115,6 +115,20 @@ def critical_path(
     )
 
 
+def longest_setup_ps(netlist: Netlist, *, load: str = "typical", context: str | None = None) -> float:
+    """The longest set-up time of any register, whichever path ends there; 0 where nothing is captured.
+
+    What has settled a period less this after the clock edge is in time for every register.
+
+    Raises:
+        NetlistError: a cell has no delay tables.
+    """
+    context = context or ("array" if neighbour_ports(netlist) else "alone")
+    events = _propagate(netlist, load, context, 0.0)
+    captures = (*netlist.flops, *netlist.clock_gates)
+    return max((setup_ps for each in captures for _, setup_ps, _ in _checks(netlist, each, events)), default=0.0)
+
+
 def net_slews_ps(
     netlist: Netlist, *, load: str = "typical", context: str | None = None, wire_ff: float = 0.0
 ) -> dict[str, list[float]]:

@@ -15,6 +15,7 @@ from wattloop.compression.rows import Row, from_json
 from wattloop.errors import StorageError
 from wattloop.power.exploration import Exploration
 from wattloop.power.verdict import LayerVerdict, load_verdict
+from wattloop.report.timing import StoredTiming
 
 T = TypeVar("T")
 
@@ -91,6 +92,7 @@ class StoredRun:
         verdict: tables against exact simulation, layer by layer; empty without any.
         transitions: what `wattloop statistics` found; None without.
         exploration: cells side by side; None without them.
+        timing: settling times of the cell; None without them.
     """
 
     folder: Path
@@ -102,6 +104,7 @@ class StoredRun:
     verdict: tuple[LayerVerdict, ...] = ()
     transitions: Transitions | None = None
     exploration: Exploration | None = None
+    timing: StoredTiming | None = None
 
 
 def read_run(folder: Path) -> StoredRun:
@@ -118,12 +121,16 @@ def read_run(folder: Path) -> StoredRun:
     verdict = tuple(load_verdict(folder / "verdict.parquet")) if (folder / "verdict.parquet").is_file() else ()
     transitions = _transitions(folder) if (folder / "grouping.parquet").is_file() else None
     exploration = Exploration.load(folder / "exploration") if (folder / "exploration").is_dir() else None
-    if not (compression or exploration or estimate is not None or tables or verdict or transitions):
-        wanted = "compression/, estimate.parquet, exploration/, tables/*.parquet, verdict.parquet, grouping.parquet"
+    timing = StoredTiming.load(folder / "timing") if (folder / "timing").is_dir() else None
+    if not (compression or exploration or estimate is not None or tables or verdict or transitions or timing):
+        wanted = (
+            "compression/, estimate.parquet, exploration/, tables/*.parquet, verdict.parquet, grouping.parquet, timing/"
+        )
         raise StorageError(f"{folder} holds none of {wanted}: nothing to report on")
     provenance = _read(folder / "provenance.json", _json_mapping, dict[str, Any]())
     settings = _read(folder / "config.toml", Path.read_text, "")
-    return StoredRun(folder, provenance, settings, compression, estimate, tables, verdict, transitions, exploration)
+    found = (compression, estimate, tables, verdict, transitions, exploration, timing)
+    return StoredRun(folder, provenance, settings, *found)
 
 
 def _compression(folder: Path) -> Compression:

@@ -15,6 +15,7 @@ from wattloop.report import (
     networks,
     statistics,
     tables,
+    timing,
     tradeoff_plot,
     verdict,
     weight_plots,
@@ -80,6 +81,13 @@ def _sections(run: StoredRun, plots: Path) -> Iterator[str]:
         yield _picture(verdict.errors_of_layers(run.verdict), plots, "errors_of_layers", "Error of each layer by model")
     if run.exploration is not None:
         yield from _exploration(run.exploration, plots)
+    if run.timing is not None:
+        yield "## Settling times"
+        yield tables.markdown(timing.by_method(run.timing.methods))
+        yield timing.METHODS
+        bound = run.provenance.get("bound_ps")
+        picture = timing.by_weight(run.timing.weights, None if bound is None else float(bound))
+        yield _picture(picture, plots, "settling_by_weight", "Settling times by weight, with the longest path")
     for accounting, curves in curves_of(run.tables).items():
         figure = energy_plots.energy_by_value(curves, accounting)
         yield "## Energy by weight value"

@@ -96,6 +96,11 @@ class Profiler:
         nothing = np.zeros(len(found), np.int32)
         return self._profile("sampled", found, self.paths.held_steps, self.paths.free_steps, nothing, len(psums))
 
+    @property
+    def longest_ps(self) -> float:
+        """Longest path of the whole cell over the engine's delays, whatever moves."""
+        return self.paths.free_steps * self.steps.step_ps
+
     @cached_property
     def paths(self) -> CellPaths:
         """Longest paths of the cell."""
