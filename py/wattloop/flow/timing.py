@@ -52,9 +52,13 @@ class CellTimer:
 
     @cached_property
     def apart(self) -> Hardware:
-        """The same cell with the multiplier mapped apart, for the method that times the multiplier alone."""
+        """The same cell with the multiplier mapped apart, for the method that times the multiplier alone.
+
+        It has no bypass, by which operands would get round the product.
+        """
         hardware = self.settings.hardware
         mac = replace(hardware.array.mac, multiplier="hierarchical")
+        mac = replace(mac, bypass_zero_weight=False, bypass_zero_activation=False)
         array = replace(hardware.array, mac=mac)
         return build_hardware(replace(hardware, array=array), store=self.store, progress=self.progress)
 
@@ -105,7 +109,9 @@ class CellTimer:
         trained = trained_network(self.settings, store=self.store, progress=self.progress)
         images = trained.dataset.train.images[: self.settings.characterize.images]
         (trace,) = tracer(trained.network, images, mac, [chosen.layer])(range(len(images)))
-        seen = collect(trace, self.settings.hardware.array, seed=chosen.seed)
+        tiles = self.settings.characterize.tiles
+        with self.progress.step(f"collecting the partial sums of {chosen.layer}") as step:
+            seen = collect(trace, self.settings.hardware.array, tiles=tiles, seed=chosen.seed, progress=step)
         lanes = len(activation_values(mac)) ** 2
         _, _, before, after = seen.sample(chosen.samples * lanes, np.random.default_rng(chosen.seed))
         return np.stack([before.reshape(-1, lanes), after.reshape(-1, lanes)], axis=1).astype(np.int32)
@@ -149,7 +155,6 @@ def timing_flow(
 
     Raises:
         LibertyError: the library cannot build the cell.
-        SpecError: the cell has no twin whose multiplier is mapped apart.
         ModelError: no such layer.
     """
     timer = CellTimer(settings, store or Store(), progress)

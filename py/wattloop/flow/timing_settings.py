@@ -23,7 +23,8 @@ class TimingSettings:
         load: convention of the pin capacitances; see `hardware.load`. Synthesis judges the clock by "signoff".
         bound_ps: latest allowed settling time; None for the clock period less the set-up time.
         samples: transitions of the partial sum with every transition of the activation ("sampled").
-        layer: layer whose partial sums are sampled, as seen on `characterize.images`; None for uniform ones.
+        layer: layer whose partial sums are sampled, as seen on `characterize.images` in
+            `characterize.tiles`; None for uniform ones.
         seed: of the sampling.
     """
 
