@@ -13,7 +13,9 @@ from wattloop.errors import NetlistError
 from wattloop.gates.libraries import resolve
 from wattloop.gates.library import Library
 from wattloop.gates.netlist_reader import read_netlist
-from wattloop.gates.timing import critical_path, net_slews_ps
+from wattloop.gates.spec import MacSpec
+from wattloop.gates.synthesis import synthesize
+from wattloop.gates.timing import critical_path, longest_setup_ps, net_slews_ps
 
 ORACLES = [f"{library}-{kind}" for library in ("nangate15", "nangate45", "osu018") for kind in ("array", "booth")]
 PS = {"ps": 1.0, "ns": 1000.0}
@@ -94,3 +96,11 @@ def test_a_netlist_without_registers_has_nothing_to_time(small_library: Library)
     netlist = toggler(small_library)
     with pytest.raises(NetlistError, match="no path that ends at a register"):
         critical_path(replace(netlist, instances=netlist.instances[:2]))
+
+
+def test_the_longest_set_up_time_is_of_any_register_and_not_of_the_critical_path_alone(small_library: Library) -> None:
+    netlist = toggler(small_library)
+    assert longest_setup_ps(netlist) == critical_path(netlist).setup_ps > 0
+    assert longest_setup_ps(replace(netlist, instances=netlist.instances[:2])) == 0
+    mac = synthesize(MacSpec(weight_bits=3, activation_bits=3, psum_bits=7), resolve("nangate15"))
+    assert longest_setup_ps(mac, load="signoff") >= critical_path(mac, load="signoff").setup_ps
