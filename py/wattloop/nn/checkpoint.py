@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
 from wattloop.errors import ModelError, StorageError
 from wattloop.nn.compact import packed, unpacked
 from wattloop.nn.constraint import constrain, release
+from wattloop.nn.input_codes import constrain_inputs, release_inputs
 from wattloop.nn.models import Architecture, build
 from wattloop.nn.network import Normalisation, QuantizedNetwork
 from wattloop.nn.quantize import assemble
@@ -135,3 +138,13 @@ def _restore_constraints(network: QuantizedNetwork, tensors: Mapping[str, Tensor
             mask = tensors[f"{prefix}mask"]
             values = [int(v) for v in tensors[f"{prefix}values"].tolist()]
             constrain(network, name, values, mask.numpy().astype(bool) if mask.numel() else None)
+        _restore_input_codes(network, name, tensors.get(f"net.{name}.input_codes.table"))
+
+
+def _restore_input_codes(network: QuantizedNetwork, name: str, table: Tensor | None) -> None:
+    release_inputs(network, name)
+    if table is not None:
+        constrain_inputs(network, name, [round(code) for code in table.flatten().tolist() if math.isfinite(code)])
+        made = network.layer(name).input_codes
+        if made is None or not torch.equal(made.table.cpu(), table):
+            raise ModelError(f"the allowed input codes of layer {name} are damaged")

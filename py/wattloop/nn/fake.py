@@ -53,6 +53,24 @@ class _StraightThrough(torch.autograd.Function):
         return None, grads[0]
 
 
+class _LookUp(torch.autograd.Function):
+    """Entries of a table; the gradient goes to what chose them, as if each had been its own entry."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(table: Tensor, levels: Tensor, least: int) -> Tensor:
+        return table[(levels - least).to(torch.int32)].to(levels.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return None, grads[0], None
+
+
 def quantize_levels(values: Tensor, low: int, high: int) -> Tensor:
     """Levels of `values`: rounded half to even and clamped, with a clipped straight-through gradient."""
     levels: Tensor = _Quantize.apply(values, low, high)  # type: ignore[no-untyped-call]
@@ -63,3 +81,9 @@ def straight_through(values: Tensor, carrier: Tensor) -> Tensor:
     """`values`, bit for bit, with the gradient going to `carrier`."""
     result: Tensor = _StraightThrough.apply(values.detach(), carrier)  # type: ignore[no-untyped-call]
     return result
+
+
+def look_up(table: Tensor, levels: Tensor, least: int) -> Tensor:
+    """The entry of `table`, of shape (entries,), at each of `levels` - `least`, with the gradient going to `levels`."""
+    found: Tensor = _LookUp.apply(table, levels, least)  # type: ignore[no-untyped-call]
+    return found

@@ -35,6 +35,7 @@ class LayerStep:
         wide: return accumulator + bias, not levels.
         conv: kernel, stride, padding, dilation and groups; None for a linear layer.
         zero: level of each input channel or feature that stands for 0, or None.
+        codes: allowed code that each input code becomes, index code - least code, shape (256,); None for all codes.
     """
 
     weight: Int8
@@ -45,9 +46,12 @@ class LayerStep:
     wide: bool
     conv: tuple[Pair, Pair, Pair, Pair, int] | None
     zero: Int64 | None
+    codes: Levels | None = None
 
     def __call__(self, levels: Levels) -> Levels:
         """Levels (images, channels, height, width) or (images, features) in; levels (wide: int64) out."""
+        if self.codes is not None:
+            levels = self.codes[levels.astype(np.int64) - np.iinfo(self.codes.dtype).min]
         geometry = layer_geometry(self.conv, self.weight.shape[0], levels.shape[1:])
         images = levels.reshape(len(levels), geometry.in_channels, geometry.in_height, geometry.in_width)
         sums = convolve(images, self.weight, geometry)
@@ -102,6 +106,7 @@ def _(module: QuantLayer) -> Step:
         wide=module.wide,
         conv=conv_options(module.module),
         zero=zero,
+        codes=None if module.input_codes is None else module.input_codes.integers(),
     )
 
 

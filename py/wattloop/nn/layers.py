@@ -9,6 +9,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from wattloop.arith.layer import Int8
+from wattloop.nn.codes import AllowedCodes
 from wattloop.nn.fake import quantize_levels, straight_through
 from wattloop.nn.grid import Activation
 
@@ -36,12 +37,14 @@ class QuantLayer(nn.Module):
         weight_scale: real value of a weight level, fixed at calibration.
         out_scale: real value of an output level.
         in_zero: level of each input channel that stands for real 0 (normalised pixels), or None for 0.
+        input_codes: what holds input levels to allowed codes (`wattloop.nn.input_codes`), or None for all codes.
     """
 
     in_scale: Tensor
     weight_scale: Tensor
     out_scale: Tensor
     in_zero: Tensor | None
+    input_codes: AllowedCodes | None
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class QuantLayer(nn.Module):
         for name in ("in_scale", "weight_scale", "out_scale"):
             self.register_buffer(name, torch.ones((), dtype=torch.float64))
         self.register_buffer("in_zero", None)
+        self.register_module("input_codes", None)
 
     @property
     def kind(self) -> str:
@@ -120,7 +124,12 @@ class QuantLayer(nn.Module):
 
     def forward(self, levels: Tensor) -> Tensor:
         """Levels (images, channels, ...) as floats -> levels as floats."""
-        return self._train(levels) if self.training else self._infer(levels)
+        seen = self.array_levels(levels)
+        return self._train(seen) if self.training else self._infer(seen)
+
+    def array_levels(self, levels: Tensor) -> Tensor:
+        """Input levels as the array sees them: `levels`, held to the allowed codes if there are any."""
+        return levels if self.input_codes is None else self.input_codes(levels)
 
     def _train(self, levels: Tensor) -> Tensor:
         unit = float(self.in_scale * self.weight_scale)

@@ -126,14 +126,15 @@ class QuantizedNetwork(nn.Module):
 
         Args:
             images: as `forward`.
-            tap: called with each layer's name and its input levels.
+            tap: called with each layer's name and its input levels as the array sees them.
         """
         values = {INPUT: images.to(torch.float32, memory_format=torch.channels_last)}
         for i, node in enumerate(self.program):
             inputs = [values[name] for name in node.inputs]
-            if tap is not None and node.name not in self.ops:
-                tap(node.name, inputs[0])
-            values[node.name] = self.module_of(node.name)(*inputs)
+            module = self.module_of(node.name)
+            if tap is not None and isinstance(module, QuantLayer):
+                tap(node.name, module.array_levels(inputs[0]))
+            values[node.name] = module(*inputs)
             for name in node.inputs:
                 if self._last_use[name] == i and name != self.output:
                     values.pop(name, None)
