@@ -1,9 +1,9 @@
 """From slack to supply: how far the voltage may fall at the same clock, and what that saves.
 
-PowerPruning spends the slack that its selection leaves on a lower supply (*documented*: arXiv 2303.13997, abstract); how
-is *inferred*: here by a stated law of delay (`delay_laws`). All that a period holds is taken to slow down alike:
-clock-to-output and set-up times as well as gates. Dynamic energy goes with V^2, internal (short-circuit) energy and clock
-included. Leakage power is V times a current of exp(k (V - nominal)); k = 0, a constant current, overstates it.
+PowerPruning spends the slack that its selection leaves on a lower supply (*documented*: arXiv 2303.13997, abstract);
+how is *inferred*: here by a stated law of delay (`delay_laws`). All that a period holds is taken to slow down alike:
+clock-to-output and set-up times as well as gates. Dynamic energy goes with V^2, internal (short-circuit) energy and
+clock included. Leakage power is V times a current of exp(k (V - nominal)); k = 0, a constant current, overstates it.
 """
 
 from __future__ import annotations
