@@ -8,13 +8,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from wattloop.compression.powerpruning.gains import Gains
-from wattloop.compression.powerpruning.problem import Floors, Problem, problem
+from wattloop.compression.powerpruning.problem import DelayTable, Floors, Problem, problem
 
 BOUND_PS = 100.0
 
 
 @st.composite
-def settlings(draw: st.DrawFn, most: int = 5) -> np.ndarray:
+def delay_tables(draw: st.DrawFn, most: int = 5) -> DelayTable:
     """Settling times around the bound; nothing is late where nothing moves but what is drawn so."""
     weights, codes = draw(st.integers(2, most)), draw(st.integers(2, most))
     rng = np.random.default_rng(draw(st.integers(0, 1 << 32)))
@@ -23,20 +23,26 @@ def settlings(draw: st.DrawFn, most: int = 5) -> np.ndarray:
         late[:, range(codes), range(codes)] = False
         late[weights // 2] = False
     late[weights // 2, 0, 0] = False
-    return np.where(late, BOUND_PS + 1, BOUND_PS)
+    return table(np.where(late, BOUND_PS + 1, BOUND_PS))
+
+
+def table(settling_ps: np.ndarray) -> DelayTable:
+    """Times of as many negative weights as positive ones (or one more), and of codes from 0 up."""
+    weights, codes = settling_ps.shape[:2]
+    return DelayTable(np.arange(weights) - weights // 2, np.arange(codes), settling_ps)
 
 
 @st.composite
 def problems(draw: st.DrawFn) -> Problem:
-    settling = draw(settlings())
-    weights, codes = settling.shape[:2]
+    delays = draw(delay_tables())
+    weights, codes = delays.settling_ps.shape[:2]
     worth = st.integers(1, 64).map(lambda n: n / 64)
     gains = Gains(
         np.array(draw(st.lists(worth, min_size=weights, max_size=weights))),
         np.array(draw(st.lists(worth, min_size=codes, max_size=codes))),
     )
     floors = Floors(weights=draw(st.integers(1, 2)), codes=draw(st.integers(1, 2)))
-    return problem(settling, BOUND_PS, gains, floors=floors, least_weight=-(weights // 2))
+    return problem(delays, BOUND_PS, gains, floors=floors)
 
 
 def brute_force(given: Problem) -> float | None:

@@ -7,13 +7,13 @@ import time
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.compression.powerpruning.small import brute_force, problems
+from tests.compression.powerpruning.small import brute_force, problems, table
 
 from wattloop.compression.powerpruning.dropping import random_dropping
 from wattloop.compression.powerpruning.exact import optimum
 from wattloop.compression.powerpruning.gains import by_count
 from wattloop.compression.powerpruning.power import under_threshold
-from wattloop.compression.powerpruning.problem import Choice, Floors, Problem, late_transitions, problem
+from wattloop.compression.powerpruning.problem import Choice, DelayTable, Floors, Problem, late_transitions, problem
 from wattloop.compression.powerpruning.search import local_search
 from wattloop.compression.powerpruning.selection import SOLVERS, choose, compare
 from wattloop.errors import ConfigError
@@ -59,7 +59,7 @@ def test_the_search_finds_the_best_of_small_problems_without_floors(found: Probl
     assert best is not None and local_search(free, rounds=60).gain == pytest.approx(best)
 
 
-def _planted(seed: int, weights: int = 41, codes: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _planted(seed: int, weights: int = 41, codes: int = 60) -> tuple[DelayTable, np.ndarray, np.ndarray]:
     """Times of which none is late within planted weights and codes, and most are elsewhere."""
     rng = np.random.default_rng(seed)
     kept, values = rng.random(weights) < 0.5, rng.random(codes) < 0.6
@@ -68,25 +68,25 @@ def _planted(seed: int, weights: int = 41, codes: int = 60) -> tuple[np.ndarray,
     late[np.ix_(kept, values, values)] = False
     late[weights // 2] = False
     late[:, range(codes), range(codes)] = False
-    return np.where(late, 150, 90).astype(np.uint16), kept, values
+    return table(np.where(late, 150, 90).astype(np.uint16)), kept, values
 
 
 def test_a_planted_selection_is_found_and_proved_and_dropping_at_random_stays_behind() -> None:
-    settling, kept, values = _planted(3)
-    found = problem(settling, 100, by_count(41, 60), least_weight=-20)
+    delays, kept, values = _planted(3)
+    found = problem(delays, 100, by_count(41, 60))
     planted = found.choice(kept, values)
     result = compare(found, seconds=60)
     assert result.optimum.choice is not None and result.optimum.choice.gain >= planted.gain - 1e-9
     assert result.gap(result.search) < 0.01
     assert result.dropping is not None and result.gap(result.dropping) > 0.05
     for choice in (result.search, result.dropping, result.optimum.choice):
-        assert late_transitions(settling, 100, choice, least_weight=-20) == 0
+        assert late_transitions(delays, 100, choice) == 0
 
 
 def test_floors_are_kept_to() -> None:
-    settling, _, _ = _planted(5)
+    delays, _, _ = _planted(5)
     floors = Floors(weights=18, each_sign=4, codes=12)
-    found = problem(settling, 100, by_count(41, 60, weight_share=0.1), floors=floors, least_weight=-20)
+    found = problem(delays, 100, by_count(41, 60, weight_share=0.1), floors=floors)
     choice = local_search(found, rounds=40)
     assert len(choice.weights) >= 18 and len(choice.codes) >= 12
     assert min(sum(w < 0 for w in choice.weights), sum(w > 0 for w in choice.weights)) >= 4
@@ -94,8 +94,8 @@ def test_floors_are_kept_to() -> None:
 
 
 def test_the_same_seed_gives_the_same_choice_and_more_restarts_no_worse_one() -> None:
-    settling, _, _ = _planted(1)
-    found = problem(settling, 100, by_count(41, 60), least_weight=-20)
+    delays, _, _ = _planted(1)
+    found = problem(delays, 100, by_count(41, 60))
     for solver in SOLVERS:
         assert choose(found, solver, seed=4) == choose(found, solver, seed=4)
     few, many = (random_dropping(found, restarts=n, seed=2) for n in (2, 12))
@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_choice_and_more_restarts_no_worse_one() ->
 
 
 def test_nothing_late_keeps_everything() -> None:
-    found = problem(np.zeros((256, 256, 256), np.uint8), 1, by_count())
+    found = problem(table(np.zeros((256, 256, 256), np.uint8)), 1, by_count())
     for solver in SOLVERS:
         assert choose(found, solver).gain == pytest.approx(1)
 
@@ -116,12 +116,13 @@ def test_millions_of_conflicts_take_seconds() -> None:
     codes = np.arange(256.0)
     distance = np.abs(codes[:, None] - codes) ** 0.3
     settling = (20 * bits[:, None, None] * distance + rng.integers(0, 20, (256, 256, 256))).astype(np.uint16)
-    found = problem(settling, 320, by_count())
+    delays = table(settling)
+    found = problem(delays, 320, by_count())
     assert found.conflicts > 1_000_000
     began = time.process_time()
     result = choose(found)
     assert time.process_time() - began < 30
-    assert late_transitions(settling, 320, result) == 0
+    assert late_transitions(delays, 320, result) == 0
     assert result.gain > choose(found, "dropping").gain
 
 
@@ -135,4 +136,4 @@ def test_the_power_threshold_keeps_what_is_cheap_and_zero() -> None:
 
 def test_an_unknown_solver_is_refused() -> None:
     with pytest.raises(ConfigError, match="dropping, search"):
-        choose(problem(np.zeros((3, 2, 2)), 1, by_count(3, 2), least_weight=-1), "best")
+        choose(problem(table(np.zeros((3, 2, 2))), 1, by_count(3, 2)), "best")

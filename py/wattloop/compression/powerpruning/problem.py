@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,38 @@ from wattloop.errors import ConfigError
 
 Bool = npt.NDArray[np.bool_]
 Int64 = npt.NDArray[np.int64]
-Settling = npt.NDArray[np.number[Any]]
+Times = npt.NDArray[np.number[Any]]
+
+
+class Delays(Protocol):
+    """When a cell has settled after each transition of its activation."""
+
+    @property
+    def weights(self) -> Int64:
+        """Weights that were timed, ascending, 0 among them, shape (weights,)."""
+
+    @property
+    def activations(self) -> Int64:
+        """Activation codes that were timed, ascending, 0 among them, shape (codes,)."""
+
+    @property
+    def settling_ps(self) -> Times:
+        """ps from the clock edge, shape (weights, from, to); the adder's static delay is in it where it is added."""
+
+
+@dataclass(frozen=True, eq=False)
+class DelayTable:
+    """Implements `Delays` for arrays of one's own.
+
+    Attributes:
+        weights: ascending, 0 among them, shape (weights,).
+        activations: ascending, 0 among them, shape (codes,).
+        settling_ps: ps, shape (weights, from, to).
+    """
+
+    weights: Int64
+    activations: Int64
+    settling_ps: Times
 
 
 @dataclass(frozen=True)
@@ -124,54 +155,48 @@ class Problem:
 
 
 def problem(
-    settling_ps: Settling,
+    delays: Delays,
     bound_ps: float,
     gains: Gains,
     weights: Sequence[int] | None = None,
     *,
     floors: Floors | None = None,
-    least_weight: int = -128,
-    least_code: int = 0,
 ) -> Problem:
     """The problem that a delay profile poses.
 
     Args:
-        settling_ps: when the cell settles, ps, shape (weights, codes, codes): weight - least weight, code before, code
-            after. What follows in the same cycle (the adder's static delay) is in it, or is off the bound already.
+        delays: when the cell settles.
         bound_ps: transitions that settle later are forbidden.
-        gains: worth of weights and codes, of the shapes of the axes of `settling_ps`.
+        gains: worth of weights and codes, one for each of `delays.weights` and `delays.activations`.
         weights: candidates, such as those that a power threshold left; None for all. 0 is always one.
         floors: what must be left; None for 0 and 0 alone.
-        least_weight: of the first axis.
-        least_code: of the other axes.
 
     Raises:
-        ConfigError: arrays that do not fit each other, times that are none, or a bound that 0 itself exceeds.
+        ConfigError: arrays that do not fit each other, times that are none, a weight that was not timed, or a bound
+            that 0 itself exceeds.
     """
-    shape = (len(gains.weights), len(gains.codes), len(gains.codes))
-    if settling_ps.shape != shape or not np.isfinite(bound_ps):
+    settling_ps, known, codes = delays.settling_ps, delays.weights, delays.activations
+    shape = (len(known), len(codes), len(codes))
+    fitting = (len(gains.weights), len(gains.codes)) == shape[:2]
+    if settling_ps.shape != shape or not fitting or not np.isfinite(bound_ps):
         raise ConfigError(
-            f"settling times of shape {settling_ps.shape} under a bound of {bound_ps} ps; expected {shape} and a number"
+            f"settling times of shape {settling_ps.shape}, {len(gains.weights)} and {len(gains.codes)} gains, a bound"
+            f" of {bound_ps} ps: give times of shape {shape}, gains for each and a number"
         )
     if np.issubdtype(settling_ps.dtype, np.floating) and np.isnan(settling_ps).any():
         raise ConfigError("some settling times are missing (nan): time all transitions first")
-    values = np.arange(least_weight, least_weight + shape[0])
-    chosen = values if weights is None else np.array(sorted({0, *weights}))
-    if not np.isin(chosen, values).all() or 0 not in values:
-        raise ConfigError(f"weights beyond {values[0]}..{values[-1]}, the range of the settling times")
-    late = settling_ps[chosen - least_weight] > bound_ps
+    chosen = np.asarray(known) if weights is None else np.array(sorted({0, *weights}))
+    missing = np.setdiff1d([0, *chosen.tolist()], known)
+    if missing.size or 0 not in codes:
+        raise ConfigError(f"weights {missing.tolist()} were not timed, or code 0 was not: time every value that stays")
+    rows = np.flatnonzero(np.isin(known, chosen))
+    late = settling_ps[rows] > bound_ps
     late |= late.transpose(0, 2, 1).copy()
-    codes = np.arange(least_code, least_code + shape[1])
-    return Problem(chosen, codes, late, gains.weights[chosen - least_weight], gains.codes, floors or Floors())
+    return Problem(chosen, np.asarray(codes), late, gains.weights[rows], gains.codes, floors or Floors())
 
 
-def late_transitions(
-    settling_ps: Settling, bound_ps: float, choice: Choice, *, least_weight: int = -128, least_code: int = 0
-) -> int:
-    """How many (weight, from, to) of what is kept settle after the bound: 0 for a sound choice.
-
-    Args: see `problem`.
-    """
-    kept = np.array(choice.weights) - least_weight
-    codes = np.array(choice.codes) - least_code
-    return int((settling_ps[np.ix_(kept, codes, codes)] > bound_ps).sum())
+def late_transitions(delays: Delays, bound_ps: float, choice: Choice) -> int:
+    """How many (weight, from, to) of what is kept settle after the bound: 0 for a sound choice."""
+    kept = np.flatnonzero(np.isin(delays.weights, choice.weights))
+    codes = np.flatnonzero(np.isin(delays.activations, choice.codes))
+    return int((delays.settling_ps[np.ix_(kept, codes, codes)] > bound_ps).sum())
