@@ -96,6 +96,8 @@ class FakeSubject:
         self.kinds = self.kinds or dict.fromkeys(self.latents, "conv")
         self.first = copy.deepcopy(self.latents)
         self.constraints = dict.fromkeys(self.latents, FREE)
+        self.inputs: dict[str, tuple[int, ...] | None] = dict.fromkeys(self.latents)
+        self.hardware = self.legal
         self.tunings = 0
         self.scored: list[int | None] = []
 
@@ -108,10 +110,22 @@ class FakeSubject:
         return remap(self.latents[layer], values, constraint.mask)
 
     def constrain(self, layer: str, constraint: Constraint) -> None:
-        self.constraints[layer] = constraint
+        # As a network does it: the values in force stay, whatever the limit is later.
+        values = self.legal if constraint.values is None else constraint.values
+        self.constraints[layer] = Constraint(values, constraint.mask)
+
+    def limit(self, values: tuple[int, ...] | None) -> None:
+        self.legal = self.hardware if values is None else values
+
+    def constrain_inputs(self, layer: str, codes: tuple[int, ...] | None) -> None:
+        self.inputs[layer] = codes
+
+    def input_codes(self, layer: str) -> tuple[int, ...] | None:
+        return self.inputs[layer]
 
     def allowed(self, layer: str) -> tuple[int, ...] | None:
-        return self.constraints[layer].values
+        values = self.constraints[layer].values
+        return None if values == self.legal else values
 
     def sensitivity(self, layer: str) -> np.ndarray:
         return np.full(self.latents[layer].shape, 2.0 / 4000.0 / self.latents[layer].size)
@@ -168,10 +182,10 @@ class FakeSubject:
         return LayerTrace(layer, np.zeros((images, columns, 1, 1), dtype=np.uint8))
 
     def snapshot(self) -> object:
-        return copy.deepcopy((self.latents, self.first, self.constraints, self.tunings))
+        return copy.deepcopy((self.latents, self.first, self.constraints, self.inputs, self.tunings))
 
     def restore(self, snapshot: object) -> None:
-        self.latents, self.first, self.constraints, self.tunings = copy.deepcopy(snapshot)
+        self.latents, self.first, self.constraints, self.inputs, self.tunings = copy.deepcopy(snapshot)
 
 
 def normal_weights(seed: int, shape: tuple[int, int] = (12, 30), spread: float = 28.0) -> np.ndarray:

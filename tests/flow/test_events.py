@@ -17,6 +17,7 @@ from wattloop.compression.journal import (
     TimeSpent,
     ValuesChosen,
 )
+from wattloop.compression.powerpruning.events import ValuesTimed
 from wattloop.flow.events import Watch
 from wattloop.flow.progress import Silent
 
@@ -88,15 +89,17 @@ def test_methods_follow_each_other_on_the_bar() -> None:
         campaign("global", "four-bit"),
         MethodStarted("global", 2),
         ValuesChosen("global", ("a", "b"), (-16, 0, 16), 40.0),
+        ValuesTimed(("a", "b"), 150.0, 41, 9000, (-4, 0, 4), (0, 1, 9), 0.4, 0.9),
         PointFound("global", "ratio=0.5 values=3", 0.94, 0.2, 5e5),
         PointFound("global", "ratio=0.7 values=3", 0.93, 0.2, 4e5),
         MethodStarted("four-bit", 1),
         TimeSpent("four-bit"),
     )
-    assert [(done, total) for done, total, _ in steps] == [(0, 2), (0, 2), (0, 2), (0.5, 2), (1, 2), (1, 2), (1, 2)]
+    assert [(done, total) for done, total, _ in steps] == [(0, 2)] * 4 + [(0.5, 2), (1, 2), (1, 2), (1, 2)]
     assert lines == [
         "weights of 0 alone would save 66.0% of the energy; methods: global, four-bit",
         "global: 3 values for 2 layers: -16 0 16",
+        "3 of 41 values and 3 activation codes settle within 150 ps",
         "global ratio=0.5 values=3: validation 94.00%",
         "global ratio=0.7 values=3: validation 93.00%",
         "the hours are spent: this is the best so far",

@@ -16,6 +16,7 @@ from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import CampaignStarted, Event, MethodStarted, PointFound, TimeSpent
 from wattloop.compression.mapping.archive import from_plain, plain
 from wattloop.compression.method import Aiming, Choosy, Lab, Method, Point
+from wattloop.compression.powerpruning.problem import Delays
 from wattloop.compression.remember import RememberedProfiler, RememberedSubject
 from wattloop.compression.rows import setting_text
 from wattloop.compression.stream import Journal
@@ -48,6 +49,7 @@ class Profilers:
         pooled: builds oracles with one table for all layers; None where `tables` serves for that, too.
         facts: all that stands behind them, in words or as a hash.
         mapper: lays out networks, if they are to be offered laid out, too.
+        delays: times the cell; None where no delay bound is set. What it rests on belongs into `facts`.
     """
 
     tables: Profiler
@@ -55,6 +57,7 @@ class Profilers:
     pooled: Profiler | None = None
     facts: str = ""
     mapper: Mapper | None = None
+    delays: Callable[[], Delays] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +128,7 @@ class Campaign:
             self._out_of_time,
             self._step,
             profilers.pooled,
+            profilers.delays,
         )
 
     def run(self, methods: Mapping[str, Method]) -> Found:

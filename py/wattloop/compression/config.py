@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from wattloop.checks import within
 from wattloop.compression.baselines.config import BaselinesConfig
+from wattloop.compression.powerpruning.config import TimingConfig
 from wattloop.compression.rate_distortion.config import RateDistortionConfig
 
 Scoring = Literal["fisher", "accuracy"]
@@ -63,6 +64,7 @@ class CompressConfig:
         seed: of everything random here.
         rate_distortion: settings of the rate-distortion method alone.
         baselines: what the rivals try.
+        timing: the delay bound that the layers in scope keep to, and what is kept first.
     """
 
     ratios: tuple[float, ...] = (0.3, 0.5, 0.7)
@@ -101,6 +103,7 @@ class CompressConfig:
     seed: int = 0
     rate_distortion: RateDistortionConfig = field(default_factory=RateDistortionConfig)
     baselines: BaselinesConfig = field(default_factory=BaselinesConfig)
+    timing: TimingConfig = field(default_factory=TimingConfig)
 
     def __post_init__(self) -> None:
         _require(len(self.ratios) > 0, "ratios", self.ratios, "at least one pruning ratio")

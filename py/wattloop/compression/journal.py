@@ -14,6 +14,7 @@ import cattrs
 from cattrs.preconf.json import make_converter
 from cattrs.strategies import configure_tagged_union
 
+from wattloop.compression.powerpruning.events import ValuesTimed
 from wattloop.compression.rate_distortion.events import RateDistortionEvent
 from wattloop.errors import StorageError
 
@@ -202,7 +203,7 @@ CampaignEvent = CampaignStarted | MethodStarted | ValuesChosen | PointFound | Ti
 LayerwiseEvent = (
     Started | Profiled | LayerStarted | Pruned | SafeSet | RemovalTried | ConfigurationTried | LayerDecided | Finished
 )
-Event = CampaignEvent | LayerwiseEvent | RateDistortionEvent
+Event = CampaignEvent | LayerwiseEvent | RateDistortionEvent | ValuesTimed
 OnEvent = Callable[[Event], None]
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import OnEvent
+from wattloop.compression.powerpruning.problem import Delays
 from wattloop.compression.subject import Quality, Subject
 from wattloop.power.oracle import IDENTITY, HardwareMapping, Profiler
 
@@ -35,6 +36,7 @@ class Lab:
             the same state of the network, and work that changes the network, tells the journal and returns what JSON
             can say. A run that is begun again is given what it returned and told, and the network is as it left it.
         pooled: builds oracles that have one table for all layers; None where `tables` serves for that, too.
+        delays: when the cell settles, by weight and transition of the activation; None where nobody timed it.
     """
 
     subject: Subject
@@ -45,6 +47,7 @@ class Lab:
     out_of_time: Callable[[], bool] = lambda: False
     step: Step = at_once
     pooled: Profiler | None = None
+    delays: Callable[[], Delays] | None = None
 
     @property
     def scope(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from wattloop.nn.config import TrainConfig
 from wattloop.nn.constraint import constrain, constraint_of, release, rescale
 from wattloop.nn.datasets import Dataset, Split
 from wattloop.nn.evaluate import Score, evaluate, score
+from wattloop.nn.input_codes import constrain_inputs, input_codes_of, release_inputs
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.signs import negate_filters
 from wattloop.nn.trace import trace
@@ -106,7 +107,7 @@ class NetworkSubject:
         workers: Workers = SERIAL,
     ) -> None:
         self.network = network
-        self.legal = legal
+        self.legal = self._held = legal
         self._dataset = dataset
         self._config = config
         self._workers = workers
@@ -142,6 +143,21 @@ class NetworkSubject:
             release(self.network, layer)
         else:
             constrain(self.network, layer, values, constraint.mask)
+
+    def limit(self, values: tuple[int, ...] | None) -> None:
+        """What a constraint without values allows from now on."""
+        self.legal = self._held if values is None else values
+
+    def constrain_inputs(self, layer: str, codes: tuple[int, ...] | None) -> None:
+        """Hold the codes that `layer` reads, or let it read all."""
+        if codes is None:
+            release_inputs(self.network, layer)
+        else:
+            constrain_inputs(self.network, layer, codes)
+
+    def input_codes(self, layer: str) -> tuple[int, ...] | None:
+        """The codes that `layer` may read."""
+        return input_codes_of(self.network, layer)
 
     def allowed(self, layer: str) -> tuple[int, ...] | None:
         """The set in force on `layer`."""

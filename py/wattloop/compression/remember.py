@@ -109,6 +109,19 @@ class RememberedSubject:
         self._digest = None
         self._subject.constrain(layer, constraint)
 
+    def limit(self, values: tuple[int, ...] | None) -> None:
+        """See `Subject`."""
+        self._subject.limit(values)
+
+    def constrain_inputs(self, layer: str, codes: tuple[int, ...] | None) -> None:
+        """See `Subject`."""
+        self._digest = None
+        self._subject.constrain_inputs(layer, codes)
+
+    def input_codes(self, layer: str) -> tuple[int, ...] | None:
+        """See `Subject`."""
+        return self._subject.input_codes(layer)
+
     def allowed(self, layer: str) -> tuple[int, ...] | None:
         """See `Subject`."""
         return self._subject.allowed(layer)

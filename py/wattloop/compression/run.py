@@ -19,7 +19,7 @@ from wattloop.compression.config import CompressConfig
 from wattloop.compression.energies import NetworkEnergies
 from wattloop.compression.journal import Event
 from wattloop.compression.memory import Memory
-from wattloop.compression.methods import chosen
+from wattloop.compression.methods import chosen, under_bound
 from wattloop.compression.network import NetworkSubject, hold_to_cell
 from wattloop.compression.remap import as_values
 from wattloop.compression.remember import RememberedSubject
@@ -27,7 +27,7 @@ from wattloop.compression.result import CompressionResult
 from wattloop.compression.states import StateCodec
 from wattloop.compression.stream import Journal
 from wattloop.compression.subject import Constraint
-from wattloop.errors import ModelError
+from wattloop.errors import ConfigError, ModelError
 from wattloop.nn.constraint import constraint_of
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
@@ -81,7 +81,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
         The result, with the networks.
 
     Raises:
-        ConfigError: an unknown method, or one that is asked for what cannot be.
+        ConfigError: an unknown method, one that is asked for what cannot be, or a delay bound without delays.
         ModelError: no layer in scope, or the network is compressed already.
         StorageError: `resume` cannot be written, or has too little room.
     """
@@ -90,7 +90,9 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
     if taken:
         raise ModelError(f"{', '.join(taken)} have constraints already: compress the int8 network they came from")
     config = CompressConfig() if config is None else config
-    methods = chosen(config.methods)
+    methods = under_bound(chosen(config.methods), config.timing)
+    if config.timing.bound_ps and profilers.delays is None:
+        raise ConfigError("compress.timing.bound_ps needs a delay profile of the cell: set it to 0 or give one")
     own = _own(network)
     subject = NetworkSubject(own, dataset, config, free.values, teacher or copy.deepcopy(network), workers)
     for name in own.layers:

@@ -87,6 +87,18 @@ class Subject(Protocol):
     def constrain(self, layer: str, constraint: Constraint) -> None:
         """Replace the constraint of `layer`."""
 
+    def limit(self, values: tuple[int, ...] | None) -> None:
+        """What a constraint without values allows from now on; None for all that the hardware holds.
+
+        Constraints that are in force stay as they are.
+        """
+
+    def constrain_inputs(self, layer: str, codes: tuple[int, ...] | None) -> None:
+        """Hold the activations that `layer` reads to these codes, 0 among them; None for all codes."""
+
+    def input_codes(self, layer: str) -> tuple[int, ...] | None:
+        """The codes that `layer` may read, ascending; None for all."""
+
     def allowed(self, layer: str) -> tuple[int, ...] | None:
         """The set in force on `layer`, ascending; None where all values that the hardware holds are allowed."""
 
@@ -141,7 +153,7 @@ class Subject(Protocol):
         """Integer traces of `layers` on the first `images` images of `split`."""
 
     def snapshot(self) -> object:
-        """The whole state: weights, normalisation, scales, constraints."""
+        """The whole state: weights, normalisation, scales, constraints of weights and of inputs; not the limit."""
 
     def restore(self, snapshot: object) -> None:
         """Back to a state that `snapshot` returned."""

@@ -24,6 +24,7 @@ from wattloop.compression.journal import (
     ValuesChosen,
 )
 from wattloop.compression.methods import LAYERWISE
+from wattloop.compression.powerpruning.events import ValuesTimed
 from wattloop.flow.progress import Progress, Step
 
 # Parts that take less were found out by an earlier process.
@@ -102,6 +103,14 @@ def _(event: CampaignStarted) -> str:
 @sentence.register
 def _(event: ValuesChosen) -> str:
     return f"{event.method}: {len(event.values)} values for {_named(event.layers)}: {_listed(event.values)}"
+
+
+@sentence.register
+def _(event: ValuesTimed) -> str:
+    return (
+        f"{len(event.weights)} of {event.candidates} values and {len(event.codes)} activation codes settle within"
+        f" {event.bound_ps:g} ps"
+    )
 
 
 @sentence.register

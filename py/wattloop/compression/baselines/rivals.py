@@ -4,7 +4,8 @@ PowerPruning-style selection, stage by stage (its full text and code are not ava
 table for all layers and a threshold on the power of a MAC, *documented*; how the threshold is found, here so that a
 given number of values stays, *inferred*; whether it is applied to each sign apart, *inferred*: offered both ways, since
 the cheapest values of an array multiplier are all positive and no network works with those; one set for all layers,
-*documented*; straight-through training with the set, *documented*. Timing, activations and supply are not in it.
+*documented*; straight-through training with the set, *documented*. With a delay bound (`compress.timing`) weights and
+activations that keep to it are chosen among those (docs/powerpruning.md); without one they have no part in it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from wattloop.compression.baselines.tuned import (
 from wattloop.compression.layerwise.candidates import legal_values, rank_values
 from wattloop.compression.layerwise.configurations import shrunk
 from wattloop.compression.method import Lab
+from wattloop.compression.powerpruning.restriction import bounded_setting, restricted
 from wattloop.compression.remap import Int64, histogram, remap
 from wattloop.compression.scales import least_squares_scale
 from wattloop.compression.subject import Float
@@ -91,6 +93,22 @@ class Cheapest(Recipe):
             *cheapest(negative, self.count // 2 + 1),
         )
         return told(lab, self.method, lab.scope, chosen, prices)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderBound(Recipe):
+    """Of another recipe's values, one set for all layers that keeps to the delay bound.
+
+    The layers' inputs are held to the activation codes that were chosen with it.
+    """
+
+    recipe: Recipe
+
+    def values(self, lab: Lab, masks: Masks) -> Values:
+        """See `Recipe`."""
+        candidates = {value for values in self.recipe.values(lab, masks).values() for value in values}
+        choice = restricted(lab, sorted(candidates))
+        return dict.fromkeys(lab.scope, choice.weights)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,13 +181,22 @@ def _searched(lab: Lab, usage: Int64, prices: Float, size: int) -> tuple[int, ..
 
 
 def powerpruning() -> Rival:
-    """PowerPruning-style: power selection alone."""
+    """PowerPruning-style: power selection, and timing selection if there is a delay bound."""
 
     def recipes(lab: Lab) -> Iterator[Recipe]:
+        timing = lab.config.timing
         for count in lab.config.baselines.power_values:
             for threshold in lab.config.baselines.power_thresholds:
+                both = threshold == "by sign"
+                # The cheapest values of some cells have one sign: they are no candidates where both must be left.
+                if timing.bound_ps and timing.least_each_sign and not both:
+                    continue
                 setting = {"values": count, "threshold": threshold}
-                yield Cheapest(method=POWERPRUNING, count=count, both_signs=threshold == "by sign", setting=setting)
+                cheap = Cheapest(method=POWERPRUNING, count=count, both_signs=both, setting=setting)
+                if timing.bound_ps:
+                    yield UnderBound(recipe=cheap, setting=bounded_setting(setting, lab), ratio=cheap.ratio)
+                else:
+                    yield cheap
 
     return Rival(POWERPRUNING, recipes, _refuse_sizes("power_values", both_signs=True))
 
