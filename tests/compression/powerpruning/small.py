@@ -11,6 +11,14 @@ from wattloop.compression.powerpruning.gains import Gains
 from wattloop.compression.powerpruning.problem import DelayTable, Floors, Problem, problem
 
 BOUND_PS = 100.0
+VALUES = np.arange(-128, 128)
+# Later for more bits of the weight and for codes further apart, and never for a code that stays.
+DELAYS = DelayTable(
+    VALUES,
+    np.arange(256),
+    9 * np.array([abs(int(value)).bit_count() for value in VALUES])[:, None, None]
+    + 5.5 * np.sqrt(np.abs(np.arange(256.0)[:, None] - np.arange(256)))[None],
+)
 
 
 @st.composite

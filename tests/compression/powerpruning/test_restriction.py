@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.compression.fakes import FakeProfiler, FakeSubject, normal_weights
+from tests.compression.powerpruning.small import BOUND_PS, DELAYS
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.compression import journal
@@ -22,7 +23,6 @@ from wattloop.compression.powerpruning.problem import Choice, DelayTable, late_t
 from wattloop.errors import ConfigError
 
 FACTORS = {"a": 1.0, "b": 5.0}
-VALUES = np.arange(-128, 128)
 CONFIG = CompressConfig(
     ratios=(0.3,),
     set_sizes=(12, 8),
@@ -30,17 +30,9 @@ CONFIG = CompressConfig(
     k_limit=24,
     delta=50.0,
     tolerance=50.0,
-    timing=TimingConfig(bound_ps=100, least_each_sign=3, worth="count", solver="dropping"),
+    timing=TimingConfig(bound_ps=BOUND_PS, least_each_sign=3, worth="count", solver="dropping"),
     baselines=BaselinesConfig(epochs=2, power_values=(41, 21), naive_values=(9,)),
 )
-# Later for more bits of the weight and for codes further apart, and never for a code that stays.
-DELAYS = DelayTable(
-    VALUES,
-    np.arange(256),
-    (9 * np.array([bin(abs(int(v))).count("1") for v in VALUES])[:, None, None])
-    + 1.1 * np.sqrt(np.abs(np.arange(256.0)[:, None] - np.arange(256)))[None] * 5,
-)
-BOUND_PS = 100.0
 
 
 class Reader(FakeSubject):
@@ -127,7 +119,7 @@ def test_a_bound_without_delays_and_a_method_that_keeps_to_none_are_refused() ->
 def test_codes_that_were_not_timed_are_refused() -> None:
     profiler = FakeProfiler(FACTORS)
     subject = Reader({layer: normal_weights(0) for layer in FACTORS})
-    few = DelayTable(VALUES, np.arange(100), np.zeros((256, 100, 100)))
+    few = DelayTable(DELAYS.weights, np.arange(100), np.zeros((256, 100, 100)))
     lab = Lab(subject, profiler, profiler, CONFIG, delays=lambda: few)
     with pytest.raises(ConfigError, match="a, b read activation codes"):
         list(METHODS["powerpruning"]().points(lab))
