@@ -50,8 +50,8 @@ def optimum(problem: Problem, *, seconds: float = SECONDS) -> Optimum:
 
     Args:
         problem: what may be kept.
-        seconds: after which the solver gives up and reports the bound that it has by then; what it finds before does
-            not depend on the machine.
+        seconds: after which no step of the solver begins; one that is under way may take several times as long. The
+            bound that stands by then depends on the machine, an optimum does not.
 
     Raises:
         ConfigError: no selection keeps to the floors.
