@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wattloop.activity.bitparallel.engine import Timing
-from wattloop.flow.checks import require, require_seed
+from wattloop.checks import require, require_seed
 from wattloop.timing.profile import METHODS, Method
 
 
