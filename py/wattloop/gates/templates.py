@@ -14,7 +14,7 @@ def templates() -> Mapping[str, MacSpec]:
     """Every template by name: each multiplier as it is, those of your own included, then the variants.
 
     >>> list(templates())[:4]
-    ['array', 'split', 'booth', 'sign_magnitude']
+    ['array', 'split', 'hierarchical', 'booth']
     """
     own = {name: MacSpec(multiplier=name) for name in multipliers()}
     return own | {name: MacSpec(**options) for name, options in VARIANTS.items()}
