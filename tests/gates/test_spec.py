@@ -22,11 +22,11 @@ from wattloop.gates.spec import ArraySpec, MacSpec
         ({"psum_bits": 33}, "psum_bits = 33 is illegal; legal: 16 to 32"),
         (
             {"multiplier": "wallace"},
-            "multiplier = 'wallace' is illegal; legal: array, split, hierarchical, booth, sign_magnitude, shift, minifloat",
+            "multiplier = 'wallace' is illegal; legal: array, split, hierarchical, booth, sign_magnitude, shift, mini",
         ),
         (
             {"multiplier": ["array"]},
-            r"multiplier = \['array'\] is illegal; legal: array, split, hierarchical, booth, sign_magnitude, shift, minifloat",
+            r"multiplier = \['array'\] is illegal; legal: array, split, hierarchical, booth, sign_magnitude",
         ),
         ({"reset": "none"}, "reset = 'none' is illegal; legal: sync, async"),
         ({"activation_signed": 1}, "activation_signed = 1 is illegal; legal: False, True"),
