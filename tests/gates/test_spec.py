@@ -11,6 +11,9 @@ from wattloop.errors import SpecError
 from wattloop.gates.spec import ArraySpec, MacSpec
 
 
+MULTIPLIERS = "array, split, hierarchical, booth, sign_magnitude, shift, minifloat"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -22,11 +25,11 @@ from wattloop.gates.spec import ArraySpec, MacSpec
         ({"psum_bits": 33}, "psum_bits = 33 is illegal; legal: 16 to 32"),
         (
             {"multiplier": "wallace"},
-            "multiplier = 'wallace' is illegal; legal: array, split, hierarchical, booth, sign_magnitude, shift, mini",
+            f"multiplier = 'wallace' is illegal; legal: {MULTIPLIERS}",
         ),
         (
             {"multiplier": ["array"]},
-            r"multiplier = \['array'\] is illegal; legal: array, split, hierarchical, booth, sign_magnitude",
+            rf"multiplier = \['array'\] is illegal; legal: {MULTIPLIERS}",
         ),
         ({"reset": "none"}, "reset = 'none' is illegal; legal: sync, async"),
         ({"activation_signed": 1}, "activation_signed = 1 is illegal; legal: False, True"),
