@@ -10,7 +10,6 @@ import pytest
 from wattloop.errors import SpecError
 from wattloop.gates.spec import ArraySpec, MacSpec
 
-
 MULTIPLIERS = "array, split, hierarchical, booth, sign_magnitude, shift, minifloat"
 
 
