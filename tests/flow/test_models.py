@@ -48,6 +48,12 @@ def test_networks_are_found_by_exhibit_with_what_they_are_held_against(tmp_path:
     assert found.on_array(ours) == found.baseline("resnet20", "cifar10") == found.entries[0]
 
 
+def test_the_int8_network_of_the_default_cell_goes_before_those_of_others(tmp_path: Path) -> None:
+    other = INT8.replace('"array"', '"shift"').replace("int8.safetensors", "ours.safetensors")
+    found = Models.open(written(tmp_path, other + INT8))
+    assert found.baseline("resnet20", "cifar10") == found.entries[1]
+
+
 def test_an_exhibit_without_networks_is_told(tmp_path: Path) -> None:
     found = Models.open(written(tmp_path, INT8 + OURS))
     with pytest.raises(ModelError, match="lists no networks of table3"):

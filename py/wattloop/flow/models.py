@@ -138,14 +138,15 @@ class Models:
         return min(found, key=lambda other: other.seed != entry.seed, default=None)
 
     def baseline(self, network: str, dataset: str) -> ModelEntry:
-        """The first int8 network of a kind.
+        """The first int8 network of a kind, one that is meant for the default MAC before others.
 
         Raises:
             ModelError: there is none.
         """
-        for entry in self.entries:
-            if (entry.role, entry.network, entry.dataset) == ("int8", network, dataset):
-                return entry
+        kind = ("int8", network, dataset)
+        found = [entry for entry in self.entries if (entry.role, entry.network, entry.dataset) == kind]
+        if found:
+            return min(found, key=lambda entry: entry.mac != "array")
         raise ModelError(f"{self.folder / INDEX} lists no int8 {network} on {dataset}: leave --from-models out")
 
     def load(self, entry: ModelEntry) -> QuantizedNetwork:
