@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from wattloop.errors import ConfigError
+from wattloop.checks import within
 
 Solver = Literal["search", "dropping"]
 Worth = Literal["use", "count"]
+
+_require = within("compress.timing.")
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,3 @@ class TimingConfig:
         _require(1 <= self.least_weights <= 256, "least_weights", self.least_weights, "1 to 256")
         _require(0 <= self.least_each_sign <= 128, "least_each_sign", self.least_each_sign, "0 to 128")
         _require(1 <= self.least_codes <= 256, "least_codes", self.least_codes, "1 to 256")
-
-
-def _require(ok: bool, name: str, value: object, legal: str) -> None:
-    if not ok:
-        raise ConfigError(f"compress.timing.{name} = {value!r} is illegal; legal: {legal}")
