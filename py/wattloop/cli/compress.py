@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from wattloop.cli import output, summary
-from wattloop.cli.options import Config, Data, Json, Library, Out, Seed, Set, Simulator, overrides
+from wattloop.cli.options import (
+    Config,
+    Data,
+    Json,
+    Library,
+    Out,
+    Seed,
+    Set,
+    Simulator,
+    overrides,
+    picoseconds,
+)
 from wattloop.cli.progress import ConsoleProgress
 
 
@@ -30,6 +41,15 @@ def command(
             help="How layerwise finds what removing a value costs: fisher (ranks, measures the best few) or accuracy"
             " (measures every one, as the paper).",
             show_default="fisher",
+        ),
+    ] = None,
+    delay_bound: Annotated[
+        str | None,
+        typer.Option(
+            "--delay-bound",
+            metavar="PS",
+            help="Weights and activations with which the cell settles in time, e.g. 165ps.",
+            show_default=False,
         ),
     ] = None,
     max_hours: Annotated[
@@ -60,6 +80,7 @@ def command(
         network__checkpoint=checkpoint,
         compress__methods=None if method is None else json.dumps(method.split(",")),
         compress__scoring=scoring,
+        compress__timing__bound_ps=picoseconds(delay_bound),
         compress__max_hours=max_hours,
         characterize__simulator=simulator,
         hardware__library=library,

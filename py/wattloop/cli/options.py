@@ -75,6 +75,23 @@ def share(text: str | None) -> float | None:
         raise ConfigError(f"{text} is no share: write it as 1% or 0.01") from None
 
 
+def picoseconds(text: str | None) -> float | None:
+    """A time as people write it.
+
+    >>> picoseconds("150ps"), picoseconds("150")
+    (150.0, 150.0)
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return float(text.removesuffix("ps"))
+    except ValueError:
+        raise ConfigError(f"{text} is no time: write it as 150ps or 150") from None
+
+
 Workers = Annotated[
     str | None,
     typer.Option(

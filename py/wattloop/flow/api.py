@@ -15,6 +15,7 @@ from wattloop.flow.estimation import traced, tracer
 from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.simulator import Simulator
+from wattloop.flow.timed import timed_cell
 from wattloop.flow.training import legal_weights
 from wattloop.power.energy_table import EnergyTable
 from wattloop.power.estimate import Estimate
@@ -111,7 +112,8 @@ def compress(
 
     simulator = simulator or Simulator()
     settings = config or CompressConfig()
-    priced = profilers(simulator, MappingSettings() if settings.mapped else None)
+    mapping = MappingSettings() if settings.mapped else None
+    priced = profilers(simulator, mapping, timed_cell(settings, simulator))
     return run.compress(
         network,
         dataset,

@@ -23,6 +23,7 @@ from wattloop.flow.reporting import report
 from wattloop.flow.resumption import course_key, resume_folder, resumption
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
+from wattloop.flow.timed import Timed, timed_cell
 from wattloop.flow.training import WEIGHT_BITS, Trained, legal_weights, trained_network
 from wattloop.gates.spec import MacSpec
 from wattloop.gates.templates import templates
@@ -93,16 +94,23 @@ def _require_fitting(trained: Trained, simulator: Simulator, mapping: MappingSet
         check_mapping(seen.layer, simulator.hardware.array, HardwareMapping(psum_offset=offsets))
 
 
-def profilers(simulator: Simulator, mapping: MappingSettings | None = None) -> Profilers:
+def profilers(simulator: Simulator, mapping: MappingSettings | None = None, timed: Timed | None = None) -> Profilers:
     """What prices layers: tables and tiles of the simulator.
 
     Args:
         simulator: hardware and sampling.
         mapping: how layers are laid onto the array at less cost; None leaves them as they are.
+        timed: when its cell settles; None where no delay bound is set.
     """
-    facts = content_key(simulator.key, simulator.estimate, mapping, course_key())
+    bounded = () if timed is None else (timed.facts,)
+    facts = content_key(simulator.key, simulator.estimate, mapping, course_key(), *bounded)
     laid = None if mapping is None else Mapper(mapping.chosen_images, lambda traces: _laid(simulator, mapping, traces))
-    return Profilers(simulator.tables, simulator.tiles, simulator.pooled.tables, facts, laid)
+    delays = None if timed is None else timed.profile
+    return Profilers(simulator.tables, simulator.tiles, simulator.pooled.tables, facts, laid, delays)
+
+
+def _profilers(settings: Settings, simulator: Simulator) -> Profilers:
+    return profilers(simulator, _mapping(settings), timed_cell(settings.compress, simulator, settings.timing))
 
 
 def _laid(simulator: Simulator, chosen: MappingSettings, traces: Sequence[LayerTrace]) -> Mapping[str, HardwareMapping]:
@@ -145,7 +153,7 @@ def _compress(
         return compress(
             trained.network,
             trained.dataset,
-            profilers(simulator, _mapping(settings)),
+            _profilers(settings, simulator),
             settings.compress,
             measure=measuring(trained.dataset, simulator, settings.measure),
             mac=mac_name(settings.hardware.array.mac),
@@ -161,6 +169,6 @@ def progress_folder(settings: Settings, trained: Trained, simulator: Simulator) 
     """Where a compression with these inputs keeps what it has found out."""
     from wattloop.compression.run import run_key
 
-    facts = profilers(simulator, _mapping(settings)).facts
+    facts = _profilers(settings, simulator).facts
     key = run_key(trained.network, trained.dataset, settings.compress, facts, trained.teacher)
     return resume_folder(simulator.store, key)

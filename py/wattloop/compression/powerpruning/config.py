@@ -9,6 +9,7 @@ from wattloop.checks import within
 
 Solver = Literal["search", "dropping"]
 Worth = Literal["use", "count"]
+Profile = Literal["multiplier", "sampled", "worst"]
 
 _require = within("compress.timing.")
 
@@ -19,6 +20,8 @@ class TimingConfig:
 
     Attributes:
         bound_ps: transitions that settle later are forbidden, ps; 0 sets no bound, and all else here is without effect.
+        profile: settling times: "worst" bounds all partial sums; "sampled" has some of them; "multiplier" is of the
+            product, plus the adder's longest path (PowerPruning).
         solver: "search" (greedy and local search) or "dropping" (at random with restarts, as PowerPruning is taken to
             do it).
         worth: what a value is worth: its share of the uses, or the same for each.
@@ -29,6 +32,7 @@ class TimingConfig:
     """
 
     bound_ps: float = 0.0
+    profile: Profile = "worst"
     solver: Solver = "search"
     worth: Worth = "use"
     weight_share: float = 0.5
@@ -38,7 +42,7 @@ class TimingConfig:
 
     def __post_init__(self) -> None:
         _require(0 <= self.bound_ps < float("inf"), "bound_ps", self.bound_ps, "0 for no bound, or ps above 0")
-        for name, choices in (("solver", Solver), ("worth", Worth)):
+        for name, choices in (("profile", Profile), ("solver", Solver), ("worth", Worth)):
             legal = get_args(choices)
             _require(getattr(self, name) in legal, name, getattr(self, name), ", ".join(map(repr, legal)))
         _require(0 < self.weight_share < 1, "weight_share", self.weight_share, "above 0, below 1")
