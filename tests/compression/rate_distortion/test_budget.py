@@ -51,6 +51,19 @@ def test_a_budget_below_the_cheapest_weights_is_refused() -> None:
         within(problems, 0.9 * least_energy_fj(problems, 16), 16)
 
 
+def test_weights_without_information_meet_a_budget_that_any_price_keeps_to() -> None:
+    """They stay where they are for nothing alone: between that and the least price there is no energy to be met."""
+    made, dear = layer(3), CURVE.copy()
+    dear[128] = CURVE.max()
+    information = made.information.copy()
+    information[: len(information) // 2] = 0.0
+    problems = {"a": LayerProblem(made.latent, information, WeightPrices(dear[:, None], np.zeros((1, 1), int)))}
+    free, touched = assigned(problems, 0.0, 16), assigned(problems, 1e-30, 16)
+    assert touched.energy_fj < free.energy_fj
+    budget = 0.5 * (free.energy_fj + touched.energy_fj)
+    assert within(problems, budget, 16).energy_fj == touched.energy_fj
+
+
 def test_energy_is_spent_where_the_loss_needs_it() -> None:
     robust, frail = layer(1), layer(1)
     frail = LayerProblem(frail.latent, 100.0 * frail.information, frail.prices)

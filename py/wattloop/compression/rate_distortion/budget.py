@@ -90,7 +90,7 @@ def within(
     if free.energy_fj <= budget_fj:
         return free
     short, fits = _bracket(problems, budget_fj, most, near or price_of_removal(problems))
-    for step in range(_STEPS):
+    for step in range(0 if short is fits else _STEPS):
         if fits.energy_fj >= (1.0 - precision) * budget_fj:
             break
         middle = assigned(problems, _between(short, fits, budget_fj, halve=step % 3 == 2), most)
@@ -104,7 +104,11 @@ def within(
 def _bracket(
     problems: Mapping[str, LayerProblem], budget_fj: float, most: int, start: float
 ) -> tuple[Assignment, Assignment]:
-    """An assignment beyond the budget and one within it, at multipliers a factor apart."""
+    """An assignment beyond the budget and one within it, at multipliers a factor apart.
+
+    Twice the same where even the least price of energy keeps to the budget: weights that no loss depends on move to
+    cheaper values at any price, and energy falls in one step.
+    """
     found = assigned(problems, start, most)
     up = found.energy_fj > budget_fj
     for _ in range(_GROWTHS):
@@ -112,6 +116,8 @@ def _bracket(
         if (other.energy_fj > budget_fj) != up:
             return (found, other) if up else (other, found)
         found = other
+    if not up:
+        return found, found
     raise ConfigError(
         f"an energy of {budget_fj:.4g} fJ per image is out of reach: the cheapest weights take"
         f" {least_energy_fj(problems, most):.4g} fJ"
