@@ -53,8 +53,8 @@ class Trials:
 
     def next(self) -> Assignment:
         """By what was measured; the first trial, which had other prices, counts as long as it is the only one."""
-        found = [Measurement(one.multiplier, 1.0 - saving) for one, saving in self.tried if one.multiplier > 0.0]
-        ours = found[1:] or found
+        tried = self.tried[1:] or self.tried
+        ours = [Measurement(one.multiplier, 1.0 - saving) for one, saving in tried if one.multiplier > 0.0]
         multiplier = next_multiplier(ours, 1.0 - self._goal) if ours else price_of_removal(self.problems)
         return assigned(self.problems, multiplier, self._config.values)
 
