@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
-import torch
-from tests.compression.fakes import FakeProfiler
+from tests.compression.lenet import profilers
 
 from wattloop.compression.baselines.config import BaselinesConfig
-from wattloop.compression.campaign import Profilers
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.run import compress
 from wattloop.compression.scales import least_squares_scale
-from wattloop.nn.datasets import Dataset, load
-from wattloop.nn.models import Normalized, build
+from wattloop.nn.datasets import Dataset
 from wattloop.nn.network import QuantizedNetwork
-from wattloop.nn.quantize import quantize
 
-FACTORS = {"conv1": 784.0, "conv2": 100.0, "fc1": 1.0, "fc2": 1.0, "fc3": 1.0}
 POWERS = (-64, -32, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 32, 64)
 UNTRAINED = CompressConfig(methods=("int8",), batch_size=32, threads=1, baselines=BaselinesConfig(epochs=0))
 
 
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    whole = load("digits")
-    return dataclasses.replace(whole, train=whole.train.take(64), validation=whole.validation.take(20))
-
-
-@pytest.fixture
-def network(digits: Dataset) -> QuantizedNetwork:
-    torch.manual_seed(0)
-    model = Normalized(build("lenet5", digits.classes, digits.channels), *digits.normalisation)
-    return quantize(model, digits.train.images[:32])
-
-
 def started(network: QuantizedNetwork, digits: Dataset, legal: tuple[int, ...]) -> QuantizedNetwork:
-    profilers = Profilers(FakeProfiler(FACTORS), FakeProfiler(FACTORS, "tiles/fake"))
-    return compress(network, digits, profilers, UNTRAINED, legal=legal).networks[0]
+    return compress(network, digits, profilers(), UNTRAINED, legal=legal).networks[0]
 
 
 def test_values_with_gaps_get_the_scale_that_serves_them(network: QuantizedNetwork, digits: Dataset) -> None:

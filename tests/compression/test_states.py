@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
-import torch
 
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.network import NetworkSubject
 from wattloop.compression.states import StateCodec
-from wattloop.nn.datasets import Dataset, load
-from wattloop.nn.models import Normalized, build
-from wattloop.nn.quantize import quantize
-
-
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    whole = load("digits")
-    return dataclasses.replace(whole, train=whole.train.take(64), validation=whole.validation.take(20))
+from wattloop.nn.datasets import Dataset
+from wattloop.nn.network import QuantizedNetwork
 
 
 @pytest.fixture
-def subject(digits: Dataset) -> NetworkSubject:
-    torch.manual_seed(0)
-    model = Normalized(build("lenet5", digits.classes, digits.channels), *digits.normalisation)
-    return NetworkSubject(quantize(model, digits.train.images[:32]), digits, CompressConfig(threads=1, batch_size=32))
+def subject(network: QuantizedNetwork, digits: Dataset) -> NetworkSubject:
+    return NetworkSubject(network, digits, CompressConfig(threads=1, batch_size=32))
 
 
 def test_a_state_knows_the_training_behind_it_and_no_other(subject: NetworkSubject) -> None:

@@ -48,11 +48,16 @@ def hold_to_cell(network: QuantizedNetwork, layer: str, values: Sequence[int]) -
         values: ascending, 0 included.
     """
     if len(values) < values[-1] - values[0] + 1:
-        found = network.layer(layer)
-        with torch.no_grad():
-            steps = (found.latent / found.weight_scale.to(torch.float32)).cpu().numpy()
-        rescale(network, layer, least_squares_scale(steps, values))
+        rescale(network, layer, least_squares_scale(_steps(network, layer), values))
     constrain(network, layer, values)
+
+
+def _steps(network: QuantizedNetwork, layer: str) -> Float32:
+    """The real weights of a layer below its constraint, in steps, shape (out_channels, reduction)."""
+    found = network.layer(layer)
+    with torch.no_grad():
+        steps: Float32 = (found.latent / found.weight_scale.to(torch.float32)).flatten(1).cpu().numpy()
+    return steps
 
 
 @contextmanager
@@ -131,10 +136,7 @@ class NetworkSubject:
 
     def latent(self, layer: str) -> Float32:
         """The real weights below the constraint, in steps; in float32 arithmetic as the network does it."""
-        found = self.network.layer(layer)
-        with torch.no_grad():
-            steps: Float32 = (found.latent / found.weight_scale.to(torch.float32)).flatten(1).cpu().numpy()
-        return steps
+        return _steps(self.network, layer)
 
     def constrain(self, layer: str, constraint: Constraint) -> None:
         """Replace the constraint of `layer`."""

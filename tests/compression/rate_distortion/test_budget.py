@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.compression.fakes import CURVE
 from tests.compression.rate_distortion.made_up import layer, seeds
@@ -24,14 +24,16 @@ def two_layers(seed: int) -> dict[str, LayerProblem]:
 
 
 @settings(max_examples=15)
+@example(11801, 0.492706078631642)
 @given(seeds, st.floats(0.05, 0.95))
 def test_the_energy_keeps_to_the_budget_and_comes_near_it(seed: int, share: float) -> None:
     problems = {name: priced(problem) for name, problem in two_layers(seed).items()}
     free, least = assigned(problems, 0.0, 16).energy_fj, least_energy_fj(problems, 16)
     budget = least + share * (free - least)
     found = within(problems, budget, 16)
-    # A set changes by whole values: with so few weights energy comes in steps.
-    assert 0.93 * budget <= found.energy_fj <= budget
+    # A set changes by whole values, and energy in steps: where some is left, a slightly lower price would take too much.
+    assert found.energy_fj <= budget
+    assert found.energy_fj >= 0.999 * budget or assigned(problems, 0.98 * found.multiplier, 16).energy_fj > budget
     assert all(len(values) <= 16 for values in found.values.values())
 
 

@@ -72,7 +72,6 @@ def within(
     most: int,
     *,
     precision: float = 1e-3,
-    near: float | None = None,
 ) -> Assignment:
     """The assignment of least predicted loss whose energy keeps to a budget.
 
@@ -81,7 +80,6 @@ def within(
         budget_fj: energy of all layers per image.
         most: values a layer may use.
         precision: stop within this fraction of the budget below it.
-        near: a multiplier that may be near the wanted one; None for no idea.
 
     Raises:
         ConfigError: no assignment keeps to the budget.
@@ -89,7 +87,7 @@ def within(
     free = assigned(problems, 0.0, most)
     if free.energy_fj <= budget_fj:
         return free
-    short, fits = _bracket(problems, budget_fj, most, near or price_of_removal(problems))
+    short, fits = _bracket(problems, budget_fj, most, price_of_removal(problems))
     for step in range(0 if short is fits else _STEPS):
         if fits.energy_fj >= (1.0 - precision) * budget_fj:
             break
