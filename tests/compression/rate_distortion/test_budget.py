@@ -31,7 +31,7 @@ def test_the_energy_keeps_to_the_budget_and_comes_near_it(seed: int, share: floa
     free, least = assigned(problems, 0.0, 16).energy_fj, least_energy_fj(problems, 16)
     budget = least + share * (free - least)
     found = within(problems, budget, 16)
-    # A set changes by whole values, and energy in steps: where some is left, a slightly lower price would take too much.
+    # A set changes by whole values, energy in steps: where some is left, a slightly lower price takes too much.
     assert found.energy_fj <= budget
     assert found.energy_fj >= 0.999 * budget or assigned(problems, 0.98 * found.multiplier, 16).energy_fj > budget
     assert all(len(values) <= 16 for values in found.values.values())
