@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "py" / "wattloop"
-BASE = {"errors", "checks", "config", "tools", "store", "resources", "runs", "parallel"}
+BASE = {"errors", "checks", "config", "tools", "store", "resources", "runs", "parallel", "upkeep"}
 ARITH = BASE | {"gates.spec", "arith"}
 GATES = ARITH | {"gates"}
 POWER = GATES | {"activity", "power"}
@@ -27,6 +27,7 @@ ALLOWED = {
     "store": {"errors"},
     "tools": {"errors"},
     "runs": BASE,
+    "upkeep": {"errors", "store"},
     "parallel": {"errors", "parallel"},
     "arith": ARITH,
     "gates": GATES,

@@ -12,6 +12,7 @@ import typer
 
 from wattloop.cli import (
     bench,
+    cache,
     characterize,
     compress,
     demo,
@@ -49,7 +50,7 @@ _COMMANDS = (
 )
 for _module in _COMMANDS:
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
-for _group in (models, verify, bench):
+for _group in (models, cache, verify, bench):
     app.add_typer(_group.app, name=_group.__name__.rpartition(".")[2])
 
 
