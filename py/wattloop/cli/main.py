@@ -25,6 +25,7 @@ from wattloop.cli import (
     render,
     report,
     reproduce,
+    runs,
     saif,
     statistics,
     synth,
@@ -50,7 +51,7 @@ _COMMANDS = (
 )
 for _module in _COMMANDS:
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
-for _group in (models, cache, verify, bench):
+for _group in (models, runs, cache, verify, bench):
     app.add_typer(_group.app, name=_group.__name__.rpartition(".")[2])
 
 
