@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "py" / "wattloop"
-BASE = {"errors", "checks", "config", "tools", "store", "resources", "runs", "parallel", "upkeep"}
+BASE = {"errors", "logs", "checks", "config", "tools", "store", "resources", "runs", "parallel", "upkeep"}
 ARITH = BASE | {"gates.spec", "arith"}
 GATES = ARITH | {"gates"}
 POWER = GATES | {"activity", "power"}
@@ -24,8 +24,9 @@ ALLOWED = {
     "checks": {"errors"},
     "config": {"errors"},
     "resources": {"errors"},
-    "store": {"errors"},
-    "tools": {"errors"},
+    "logs": set(),
+    "store": {"errors", "logs"},
+    "tools": {"errors", "logs"},
     "runs": BASE,
     "upkeep": {"errors", "store"},
     "parallel": {"errors", "parallel"},

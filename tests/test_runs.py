@@ -30,7 +30,7 @@ def make_run(out: Path, text: str = "result") -> None:
 def test_a_run_holds_its_settings_seeds_versions_and_results(tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "a")
     folder = tmp_path / "runs" / "a"
-    assert sorted(p.name for p in folder.iterdir()) == ["config.toml", "provenance.json", "sub"]
+    assert sorted(p.name for p in folder.iterdir()) == ["config.toml", "log.txt", "provenance.json", "sub"]
     assert tomllib.loads((folder / "config.toml").read_text()) == {"library": "nangate15"}
     facts = json.loads((folder / "provenance.json").read_text())
     assert facts["command"] == "wattloop test"

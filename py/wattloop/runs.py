@@ -1,7 +1,8 @@
 """Run folders: what a command was told, with which versions, and what came out, in one folder that appears whole.
 
 A run is written into a hidden folder beside its place and renamed when it is done; whatever goes wrong before leaves
-nothing behind. Each folder holds `config.toml` (the resolved settings) and `provenance.json` (names and strings).
+nothing behind. Each folder holds `config.toml` (the resolved settings), `provenance.json` (names and strings) and
+`log.txt` (what happened, and when).
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wattloop import config, store, tools
+from wattloop import config, logs, store, tools
 from wattloop.errors import StorageError, ToolError
 
 SETTINGS = "config.toml"
 PROVENANCE = "provenance.json"
+LOG = "log.txt"
 
 _PACKAGES = ("wattloop", "torch", "numpy", "polars", "scikit-learn", "cocotb", "cocotb-test", "pyverilog")
 
@@ -75,7 +77,10 @@ def run_folder(out: Path, *, command: str, settings: object, seeds: Mapping[str,
         )
         run.facts.update({f"seed {name}": str(seed) for name, seed in seeds.items()})
         run.write(SETTINGS, config.dump(settings))
-        yield run
+        with logs.written_to(scratch / LOG):
+            logs.LOGGER.info("%s into %s", command, title)
+            yield run
+            logs.LOGGER.info("done")
         run.facts["seconds"] = f"{time.monotonic() - started:.1f}"
         run.record()
 

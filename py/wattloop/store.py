@@ -24,6 +24,7 @@ import platformdirs
 from filelock import FileLock
 
 from wattloop.errors import StorageError, WattloopError
+from wattloop.logs import LOGGER
 
 Value = TypeVar("Value")
 
@@ -152,6 +153,7 @@ class Store:
         """
         place = self.root / kind / key
         if place.is_dir():
+            LOGGER.debug("from the cache: %s/%s", kind, key)
             return place
         with storage_errors(place):
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +161,7 @@ class Store:
             lock.acquire()
         try:
             if not place.is_dir():
+                LOGGER.debug("building the cache entry %s/%s", kind, key)
                 self._build(place, build)
         finally:
             lock.release()
@@ -177,7 +180,8 @@ class Store:
         folder = self.entry(kind, key, build)
         try:
             return read(folder)
-        except _DAMAGE:
+        except _DAMAGE as error:
+            LOGGER.warning("the cache entry %s is damaged (%s): building it anew", folder, error)
             self._discard(folder)
         folder = self.entry(kind, key, build)
         try:

