@@ -1,4 +1,4 @@
-# make setup | demo | test | sim | lint | lock. Each does its own set-up; a second run starts at once.
+# make setup | demo | test | sim | docs | lint | lock. Each does its own set-up; a second run starts at once.
 
 PYTHON ?= python3
 TORCH  ?= torch==2.13.0
@@ -16,7 +16,7 @@ LOCKS  := requirements/build.lock requirements/all.lock requirements/liberty.loc
 MAKEOVERRIDES :=
 unexport SIM LIB MULTIPLIER PAIRS SEED STATS CONFIG OUT
 
-.PHONY: setup demo test sim lint lock system-packages
+.PHONY: setup demo test sim docs lint lock system-packages
 .DELETE_ON_ERROR:
 
 setup: system-packages $(STAMP)
@@ -39,6 +39,11 @@ $(STAMP): $(LOCKS) pyproject.toml | $(BIN)/python system-packages
 
 demo: setup
 	@$(BIN)/wattloop demo --config $(CONFIG) --out $(OUT)
+
+# NO_MKDOCS_2_WARNING: the theme's advertisement of its successor is no warning about these pages.
+docs: setup
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir site
+	@echo site/index.html
 
 lint: setup
 	@$(BIN)/ruff check .
