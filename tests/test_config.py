@@ -127,6 +127,8 @@ CASES = {
         'tiles = "some"',
         "a.toml:1: tiles: 'some' is illegal; expected a whole number or legal: all",
     ),
+    "brackets without end": ("a = " + "[" * 30_000, "a.toml: not settings: brackets within brackets"),
+    "a file that is no settings file": ("#" * 65_537, "a.toml: larger than 65536 bytes: not settings"),
     "not TOML": ("seed = ", "a.toml: not TOML: Invalid value (at "),
 }
 

@@ -22,6 +22,9 @@ from cattrs.gen import make_dict_structure_fn
 
 from wattloop.errors import ConfigError, WattloopError
 
+# Settings take a few kB. A parser that is fed anything may need hours (keys of many thousand parts) or all memory.
+MOST_BYTES = 1 << 16
+
 T = TypeVar("T")
 Keys = tuple[str, ...]
 
@@ -35,13 +38,16 @@ def read(cls: type[T], path: Path | None = None, overrides: Mapping[str, str] | 
         overrides: values by dotted key ("hardware.clock_ps"), as written in TOML; bare words are strings.
 
     Raises:
-        ConfigError: no such file, not TOML, an unknown key, a value of the wrong type or out of range.
+        ConfigError: no such file, more than `MOST_BYTES`, not TOML, an unknown key, a value of the wrong type or out of
+            range.
     """
     text = _read_text(path) if path is not None else ""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not settings: brackets within brackets beyond all measure") from None
     for key, value in (overrides or {}).items():
         _override(data, key, value)
     try:
@@ -64,10 +70,15 @@ class _Problem:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        text = raw.decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
+    if len(raw) > MOST_BYTES:
+        raise ConfigError(f"{path}: larger than {MOST_BYTES} bytes: not settings")
+    return text.replace("\r\n", "\n")
 
 
 def _override(data: dict[str, Any], key: str, value: str) -> None:

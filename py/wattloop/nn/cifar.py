@@ -127,18 +127,19 @@ def _from_archive(layout: Layout, path: Path) -> tuple[list[Labelled], Labelled]
     """Read the records straight from the archive: nothing is unpacked, so no path in it can do harm."""
     try:
         with tarfile.open(path) as archive:
-            parts = {name: _member(archive, f"{layout.folder}/{name}") for name in (*layout.train, layout.test)}
+            parts = {name: _member(archive, layout, name) for name in (*layout.train, layout.test)}
     except (OSError, EOFError, KeyError, tarfile.TarError, ValueError) as error:
         raise DatasetError(f"{path} is damaged ({error}): download it again from {layout.url}") from error
     train = [_records(layout, path, parts[name], layout.records) for name in layout.train]
     return train, _records(layout, path, parts[layout.test], layout.test_records)
 
 
-def _member(archive: tarfile.TarFile, name: str) -> bytes:
-    file = archive.extractfile(name)
+def _member(archive: tarfile.TarFile, layout: Layout, name: str) -> bytes:
+    file = archive.extractfile(f"{layout.folder}/{name}")
     if file is None:
         raise KeyError(f"{name} is no file")
-    return file.read()
+    # One byte more than there should be shows that it is too long, however much a hostile archive unpacks to.
+    return file.read(max(layout.records, layout.test_records) * (layout.label_bytes + _PIXELS) + 1)
 
 
 def _records(layout: Layout, path: Path, raw: bytes, count: int) -> Labelled:
