@@ -74,6 +74,12 @@ class CellPaths:
         still[self.netlist.inputs["w_en_i"][0]] = np.zeros(len(codes), np.bool_)
         return Paths(self.netlist, self.circuit, self.steps, still, len(codes))
 
+    @cached_property
+    def loading(self) -> Paths:
+        """Activations stand still at 0 while weights are loaded and partial sums move."""
+        still = dict.fromkeys(self.netlist.inputs["a_i"], np.zeros(1, np.bool_))
+        return Paths(self.netlist, self.circuit, self.steps, self._reset(1) | still)
+
     def _reset(self, cases: int) -> dict[int, Bool]:
         return {self.netlist.inputs["rst_ni"][0]: np.ones(cases, np.bool_)}
 
@@ -86,6 +92,18 @@ class CellPaths:
     def held_tails(self) -> Int32:
         """Likewise while a weight is held, shape (nets, weights)."""
         return self.held.tails(self.circuit.ends)
+
+    @cached_property
+    def loading_tails(self) -> Int32:
+        """Likewise while weights are loaded, shape (nets, 1)."""
+        return self.loading.tails(self.circuit.ends)
+
+    @cached_property
+    def control_steps(self) -> int:
+        """Longest path to the ends that the weights' bus and their enable reach, whatever moves."""
+        moved = cone(self.circuit, (*self.netlist.inputs["w_i"], *self.netlist.inputs["w_en_i"]))
+        ends = [net for net in self.circuit.ends if net in moved]
+        return int(self.free.longest(self.circuit.sources, self.free.tails(ends))[0]) if ends else 0
 
     @cached_property
     def free_steps(self) -> int:
