@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.compression.test_rows import row
 
-from wattloop.compression.rows import to_json
+from wattloop.compression.row_files import to_json
 from wattloop.errors import ConfigError
 from wattloop.flow.model_adding import Wanted, add
 from wattloop.flow.models import Models

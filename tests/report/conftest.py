@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from wattloop.compression.bound_facts import BoundFacts
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import ConfigurationTried, Finished, LayerDecided, LayerStarted, Started
 from wattloop.compression.result import CompressionResult, LayerResult, PointResult
@@ -77,6 +78,7 @@ def row(method: str, setting: str, validation: float, accuracy: float, saved: fl
         images=16,
         tiles="all",
         mapped=False,
+        **vars(BoundFacts()),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -29,10 +30,7 @@ def tiles_of(spec: ArraySpec, weights: list[int], codes: list[int]) -> list[Tile
     rng = np.random.default_rng(1)
     shape = spec.rows, spec.cols - 1
     held = [rng.choice(weights, shape) for _ in range(9)]
-    return [
-        TileRun(now, rng.choice(codes, (spec.rows, 40)), before)
-        for before, now in zip(held[:-1], held[1:], strict=True)
-    ]
+    return [TileRun(now, rng.choice(codes, (spec.rows, 40)), before) for before, now in pairwise(held)]
 
 
 def test_no_transition_of_an_array_settles_after_what_its_layers_promise(cell: Profiler) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from cattrs import BaseValidationError, Converter
 from cattrs.preconf.json import make_converter
 from torch import nn
 
-from wattloop.compression import journal, rows
+from wattloop.compression import journal, row_files
+from wattloop.compression.bound_facts import numbered
 from wattloop.compression.mapping.archive import from_plain, plain, save_mappings
 from wattloop.compression.remap import GREATEST, LEAST
 from wattloop.compression.result import CompressionResult, Figures, LayerResult, PointResult
@@ -24,10 +26,12 @@ from wattloop.nn.network import QuantizedNetwork
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
 from wattloop.store import write_atomic
 
-FORMAT = 2
+FORMAT = 3
+_FORMATS = (2, FORMAT)  # 2 had no columns of delay bounds in its rows: see `row_files`
 RESULT, LAYERS, VALUES = "result.json", "layers.parquet", "values.parquet"
 JOURNAL, NETWORK = "journal.jsonl", "network.safetensors"
 ROWS, ROWS_TABLE, POINTS = "rows.json", "rows.parquet", "points"
+LATE, LATE_BY_PE = "late_transitions.parquet", "late_by_pe.parquet"
 
 # Columns of `layers.parquet`: which figure of a layer stands in which row.
 _STAGES = {
@@ -43,10 +47,13 @@ def save(result: CompressionResult, folder: Path) -> None:
     """Write `result` into `folder`; see `CompressionResult.save`."""
     if result.network is not None:
         checkpoint.save(result.network, folder / NETWORK)
-    _write_parquet(folder / LAYERS, [row for layer in result.layers for row in _energy_rows(layer)])
-    _write_parquet(folder / VALUES, [row for layer in result.layers for row in _value_rows(layer)])
-    write_atomic(folder / ROWS, rows.to_json(result.rows))
-    rows.save_parquet(result.rows, folder / ROWS_TABLE)
+    _write_parquet(folder / LAYERS, _frame(row for layer in result.layers for row in _energy_rows(layer)))
+    _write_parquet(folder / VALUES, _frame(row for layer in result.layers for row in _value_rows(layer)))
+    write_atomic(folder / ROWS, row_files.to_json(result.rows))
+    row_files.save_parquet(result.rows, folder / ROWS_TABLE)
+    if result.checks:
+        _write_parquet(folder / LATE, numbered(check.late for check in result.checks))
+        _write_parquet(folder / LATE_BY_PE, numbered(check.by_pe for check in result.checks))
     for number, network in enumerate(result.networks):
         checkpoint.save(network, folder / POINTS / f"{number:03}.safetensors")
     for number, point in enumerate(result.points):
@@ -61,7 +68,7 @@ def load(folder: Path, model: nn.Module | None = None) -> CompressionResult:
     try:
         figures = _figures(folder)
         events = journal.from_lines((folder / JOURNAL).read_text())
-        found = rows.from_json((folder / ROWS).read_text())
+        found = row_files.from_json((folder / ROWS).read_text())
     except FileNotFoundError as error:
         raise StorageError(f"{folder} holds no compression result: {Path(error.filename).name} is missing") from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError, pl.exceptions.PolarsError) as error:
@@ -95,8 +102,11 @@ def _summary(result: CompressionResult) -> dict[str, Any]:
 
 def _figures(folder: Path) -> Figures:
     summary = json.loads((folder / RESULT).read_text())
-    if summary.pop("format") != FORMAT:
-        raise ValueError("unknown format")
+    if (found := summary.pop("format")) not in _FORMATS:
+        raise StorageError(
+            f"the compression result in {folder} is of format {found}, which this version does not read (it reads"
+            f" {', '.join(map(str, _FORMATS))}): run the compression again"
+        )
     energies = pl.read_parquet((folder / LAYERS).read_bytes())
     values = pl.read_parquet((folder / VALUES).read_bytes())
     for layer in summary["layers"]:
@@ -158,7 +168,11 @@ def _value_rows(result: LayerResult) -> list[dict[str, Any]]:
     ]
 
 
-def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+def _frame(rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
+    return pl.DataFrame(list(rows), infer_schema_length=None)
+
+
+def _write_parquet(path: Path, frame: pl.DataFrame) -> None:
     buffer = io.BytesIO()
-    pl.DataFrame(rows, infer_schema_length=None).write_parquet(buffer)
+    frame.write_parquet(buffer)
     write_atomic(path, buffer.getvalue())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
 
+from wattloop.compression.bound_facts import BoundFacts, Judged, TileCheck, widest
 from wattloop.compression.campaign import Found, Offer, Profilers
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.energies import NetworkEnergies
@@ -26,6 +27,7 @@ from wattloop.power.oracle import HardwareMapping, LayerEnergy
 _PACKAGES = ("wattloop", "torch", "numpy")
 
 Mappings = Mapping[str, HardwareMapping]
+Judging = Callable[[Mappings, NetworkEnergies, NetworkEnergies], Judged]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,8 @@ class Assembly:
         config: settings.
         measure: energies of the network as it is, on test images, laid out in a way; None measures none.
         naming: what rows call things.
+        judge: what a delay bound is worth to the network as it is, laid out in a way, whose energies as int8 and as it
+            is are given; None where nobody says.
     """
 
     def __init__(
@@ -81,9 +85,11 @@ class Assembly:
         config: CompressConfig,
         measure: Callable[[Mappings], NetworkEnergies] | None,
         naming: Naming,
+        judge: Judging | None = None,
     ) -> None:
         self._subject, self._profilers, self._config = subject, profilers, config
-        self._measure, self._naming = measure, naming
+        self._measure, self._naming, self._judge = measure, naming, judge
+        self._checks: list[TileCheck] = []
         self._scope = [n for n, kind in subject.kinds.items() if config.scope == "all" or kind == "conv"]
 
     def result(self, found: Found, keep: Callable[[], object]) -> CompressionResult:
@@ -119,6 +125,7 @@ class Assembly:
             out_of_time=found.out_of_time,
             rows=tuple(rows),
             journal=found.events,
+            checks=tuple(self._checks),
         )
 
     def _load(self, offer: Offer) -> None:
@@ -151,7 +158,20 @@ class Assembly:
         facts = weight_facts([(subject.weight(name), self._held(name, table)) for name in convolutions])
         before = Measured(int8.test.accuracy, start.validation.accuracy, int8.energies)
         after = Measured(tested.test.accuracy, offer.validation.accuracy, tested.energies)
-        return [row_of(labels, before, after, facts, mapped=bool(offer.mappings))]
+        bound = self._bound(offer.mappings, convolutions, int8.energies, tested.energies)
+        return [row_of(labels, before, after, facts, bound, mapped=bool(offer.mappings))]
+
+    def _bound(
+        self, mappings: Mappings, convolutions: list[str], before: NetworkEnergies, after: NetworkEnergies
+    ) -> BoundFacts:
+        """What the row says of delay bound and supply."""
+        codes = widest(self._subject.input_codes(name) for name in convolutions)
+        bound_ps = self._config.timing.bound_ps
+        if self._judge is None or not bound_ps:
+            return BoundFacts(activation_codes=codes, delay_bound_ps=bound_ps or None)
+        judged = self._judge(mappings, before, after)
+        self._checks.append(judged.check)
+        return replace(judged.facts, activation_codes=codes, delay_bound_ps=bound_ps)
 
     def _layers(
         self, best: Offer, weights: Mapping[str, Int8], tables: tuple[Table, Table], tested: tuple[Tested, Tested]

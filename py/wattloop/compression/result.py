@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattloop.compression.bound_facts import TileCheck
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import Event
 from wattloop.compression.rows import Row
@@ -126,18 +127,22 @@ class CompressionResult(Figures):
         journal: every decision with its figures, in order.
         network: the best network (not part of comparisons).
         networks: those of all points, where they are at hand.
+        checks: late transitions of real tiles of the networks of `rows`, where there is a delay bound; read from
+            `late_transitions.parquet` and `late_by_pe.parquet` once they are on disk.
     """
 
     rows: tuple[Row, ...]
     journal: tuple[Event, ...]
     network: QuantizedNetwork | None = field(default=None, compare=False, repr=False)
     networks: tuple[QuantizedNetwork, ...] = field(default=(), compare=False, repr=False)
+    checks: tuple[TileCheck, ...] = field(default=(), compare=False, repr=False)
 
     def save(self, folder: Path) -> None:
         """Write everything into `folder`; each file appears whole, `result.json` last.
 
         `result.json`, `layers.parquet` and `values.parquet` are of the best network, `network.safetensors`; `rows.json`
         and `rows.parquet` of all points, whose networks and mappings lie under `points/`; `journal.jsonl` of the run.
+        Under a delay bound `late_transitions.parquet` and `late_by_pe.parquet` tell what real tiles bring too late.
 
         Raises:
             StorageError: the folder cannot be written.

@@ -1,24 +1,17 @@
-"""One row a network: what every table of results has the same columns of, and how rows are kept."""
+"""One row a network: what every table of results has the same columns of (`row_files` keeps them)."""
 
 from __future__ import annotations
 
-import io
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
-from cattrs import BaseValidationError
-from cattrs.preconf.json import make_converter
 
+from wattloop.compression.bound_facts import BoundFacts
 from wattloop.compression.energies import ACCOUNTINGS, NetworkEnergies, saving
-from wattloop.errors import StorageError
-from wattloop.store import write_atomic
 
 Int8 = npt.NDArray[np.int8]
 
@@ -55,6 +48,7 @@ class Row:
         tiles: "all" of their tiles, or how many of the compressed network's; sampled to a precision, those of the int8
             network may be more or fewer.
         mapped: whether layers are laid onto the array other than as they are.
+        activation_codes and all after it: what `BoundFacts` says.
     """
 
     network: str
@@ -89,6 +83,19 @@ class Row:
     images: int
     tiles: int | str
     mapped: bool
+    activation_codes: int
+    delay_bound_ps: float | None
+    settling_ps: float | None
+    needed_ps: float | None
+    supply_v: float | None
+    unselected_supply_v: float | None
+    supply_origin: str
+    datapath_saving_at_supply: float | None
+    total_saving_at_supply: float | None
+    functional_saving_at_supply: float | None
+    array_saving_at_supply: float | None
+    late_transitions: int | None
+    timed_tiles: int
 
     @property
     def drop_points(self) -> float:
@@ -148,7 +155,9 @@ def weight_facts(layers: Iterable[tuple[Int8, Sequence[int] | None]]) -> WeightF
     return WeightFacts(most, bits / weights, zeros / weights)
 
 
-def row_of(labels: Labels, int8: Measured, compressed: Measured, weights: WeightFacts, *, mapped: bool) -> Row:
+def row_of(
+    labels: Labels, int8: Measured, compressed: Measured, weights: WeightFacts, bound: BoundFacts, *, mapped: bool
+) -> Row:
     """The row of a compressed network; `int8` is of the same hardware and images."""
     before, after = int8.energies, compressed.energies
     return Row(
@@ -164,6 +173,7 @@ def row_of(labels: Labels, int8: Measured, compressed: Measured, weights: Weight
         images=after.images,
         tiles="all" if after.everything else after.tiles,
         mapped=mapped,
+        **vars(bound),
     )
 
 
@@ -186,50 +196,3 @@ def setting_text(setting: Mapping[str, str | int | float]) -> str:
     'target=0.6 values=16'
     """
     return " ".join(f"{name}={value}" for name, value in setting.items())
-
-
-def to_json(rows: Sequence[Row]) -> str:
-    """The rows as a JSON list, to the bit."""
-    return json.dumps(make_converter().unstructure(list(rows)), indent=1) + "\n"
-
-
-def from_json(text: str) -> tuple[Row, ...]:
-    """What `to_json` wrote.
-
-    Raises:
-        StorageError: it is no list of rows.
-    """
-    try:
-        return tuple(_row(row) for row in json.loads(text))
-    except (ValueError, TypeError, KeyError, BaseValidationError) as error:
-        raise StorageError("the rows of results are damaged: run the command that made them again") from error
-
-
-def save_parquet(rows: Sequence[Row], path: Path) -> None:
-    """The rows as a Parquet file, `tiles` as text; whole or not at all.
-
-    Raises:
-        StorageError: it cannot be written.
-    """
-    buffer = io.BytesIO()
-    columns = {f.name: [getattr(row, f.name) for row in rows] for f in fields(Row)}
-    columns["tiles"] = [str(tiles) for tiles in columns["tiles"]]
-    pl.DataFrame(columns, schema_overrides={"datapath_saving_over_array": pl.Float64}).write_parquet(buffer)
-    write_atomic(path, buffer.getvalue())
-
-
-def load_parquet(path: Path) -> tuple[Row, ...]:
-    """What `save_parquet` wrote, equal to the bit.
-
-    Raises:
-        StorageError: missing or damaged.
-    """
-    try:
-        return tuple(_row(row) for row in pl.read_parquet(path.read_bytes()).to_dicts())
-    except (OSError, pl.exceptions.PolarsError, ValueError, TypeError, KeyError, BaseValidationError) as error:
-        raise StorageError(f"cannot read the rows {path}: run the command that made them again") from error
-
-
-def _row(found: dict[str, Any]) -> Row:
-    tiles = found["tiles"]
-    return make_converter().structure(found | {"tiles": tiles if tiles == "all" else int(tiles)}, Row)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from wattloop.compression.assemble import Assembly, Naming
+from wattloop.compression.bound_facts import Judged
 from wattloop.compression.budget import Budget
 from wattloop.compression.campaign import Campaign, Profilers
 from wattloop.compression.config import CompressConfig
@@ -35,7 +36,9 @@ from wattloop.parallel import SERIAL, Workers
 from wattloop.power.oracle import HardwareMapping
 from wattloop.store import content_key
 
-Measure = Callable[[QuantizedNetwork, Mapping[str, HardwareMapping]], NetworkEnergies]
+Mappings = Mapping[str, HardwareMapping]
+Measure = Callable[[QuantizedNetwork, Mappings], NetworkEnergies]
+Judge = Callable[[QuantizedNetwork, Mappings, NetworkEnergies, NetworkEnergies], Judged]
 
 # Networks that a step in progress may keep beside those that are offered.
 _STATES_AT_ONCE = 24
@@ -48,6 +51,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
     config: CompressConfig | None = None,
     *,
     measure: Measure | None = None,
+    judge: Judge | None = None,
     mac: str = "",
     on_event: Callable[[Event], None] = lambda event: None,
     resume: Path | None = None,
@@ -65,6 +69,8 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
         profilers: what prices layers.
         config: settings; the defaults are the paper's.
         measure: energies of a network on test images, laid out in a way; None measures none, and there are no rows.
+        judge: what the delay bound is worth to a network laid out in a way, whose energies as int8 and as it is are
+            given; None leaves the supply and the check of real tiles out of the rows.
         mac: what rows call the MAC cell.
         on_event: told of every decision as it falls.
         resume: folder that belongs to runs with this `run_key` alone and keeps what is found out; a run that finds some
@@ -108,7 +114,8 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
         measured = None if measure is None else lambda mappings: measure(own, mappings)
         naming = Naming(architecture, dataset.name, mac)
         networks: list[QuantizedNetwork] = []
-        assembly = Assembly(remembered, profilers, config, measured, naming)
+        judged = None if judge is None else lambda *told: judge(own, *told)
+        assembly = Assembly(remembered, profilers, config, measured, naming, judged)
         result = assembly.result(found, lambda: networks.append(copy.deepcopy(own)))
     return replace(result, network=networks[-1], networks=tuple(networks[:-1]))
 

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from wattloop.compression.config import CompressConfig
-from wattloop.flow.compression import mac_name, measuring, profilers
+from wattloop.flow.compression import judging, mac_name, measuring, profilers
 from wattloop.flow.estimation import traced, tracer
 from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.simulator import Simulator
+from wattloop.flow.supply_settings import SupplySettings
 from wattloop.flow.timed import timed_cell
 from wattloop.flow.training import legal_weights
 from wattloop.power.energy_table import EnergyTable
@@ -74,13 +75,14 @@ def estimate(
     return simulator.estimated(*traced(trace, len(images), simulator.estimate.profiled))
 
 
-def compress(
+def compress(  # noqa: PLR0913 - each is an independent choice of the user
     network: QuantizedNetwork,
     dataset: Dataset,
     config: CompressConfig | None = None,
     *,
     simulator: Simulator | None = None,
     measure: MeasureSettings | None = None,
+    supply: SupplySettings | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     resume: Path | None = None,
     teacher: Normalized | QuantizedNetwork | None = None,
@@ -95,6 +97,7 @@ def compress(
         config: settings, the methods among them; the defaults are the paper's.
         simulator: hardware and sampling; None for the defaults. Its tables and tiles steer the search.
         measure: what the figures before and after are measured on; None for all tiles of 16 test images.
+        supply: how far the supply falls where a delay bound leaves slack; None for the defaults.
         on_event: told of every decision as it falls.
         resume: folder that keeps what was found out; a run that finds its own there goes on from it.
         teacher: what fine-tuning distils from as far as `config.distill_weight` says, raw pixels in and logits out,
@@ -113,13 +116,15 @@ def compress(
     simulator = simulator or Simulator()
     settings = config or CompressConfig()
     mapping = MappingSettings() if settings.mapped else None
-    priced = profilers(simulator, mapping, timed_cell(settings, simulator))
+    timed = timed_cell(settings, simulator)
+    priced = profilers(simulator, mapping, timed)
     return run.compress(
         network,
         dataset,
         priced,
         settings,
         measure=measuring(dataset, simulator, measure or MeasureSettings()),
+        judge=judging(dataset, settings, timed, supply, measure),
         mac=mac_name(simulator.hardware.array.mac),
         on_event=on_event,
         resume=None if resume is None else resume / run.run_key(network, dataset, settings, priced.facts, teacher),

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.compression.campaign import Mapper, Profilers
+from wattloop.compression.config import CompressConfig
 from wattloop.compression.mapping.choose import choose_mappings
 from wattloop.compression.methods import chosen
 from wattloop.compression.stream import JOURNAL
 from wattloop.errors import ConfigError
 from wattloop.flow.events import Watch
 from wattloop.flow.inputs import check_inputs
+from wattloop.flow.judging import Judge
 from wattloop.flow.mapping import on_few_tiles
 from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
@@ -23,6 +25,7 @@ from wattloop.flow.reporting import report
 from wattloop.flow.resumption import course_key, resume_folder, resumption
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
+from wattloop.flow.supply_settings import SupplySettings
 from wattloop.flow.timed import Timed, timed_cell
 from wattloop.flow.training import WEIGHT_BITS, Trained, legal_weights, trained_network
 from wattloop.gates.spec import MacSpec
@@ -109,8 +112,39 @@ def profilers(simulator: Simulator, mapping: MappingSettings | None = None, time
     return Profilers(simulator.tables, simulator.tiles, simulator.pooled.tables, facts, laid, delays)
 
 
-def _profilers(settings: Settings, simulator: Simulator) -> Profilers:
-    return profilers(simulator, _mapping(settings), timed_cell(settings.compress, simulator, settings.timing))
+def _profilers(settings: Settings, simulator: Simulator, timed: Timed | None) -> Profilers:
+    return profilers(simulator, _mapping(settings), timed)
+
+
+def _timed(settings: Settings, simulator: Simulator) -> Timed | None:
+    return timed_cell(settings.compress, simulator, settings.timing)
+
+
+def judging(
+    dataset: Dataset,
+    config: CompressConfig,
+    timed: Timed | None,
+    supply: SupplySettings | None = None,
+    measured: MeasureSettings | None = None,
+) -> Judge | None:
+    """What judges networks under the delay bound of `config`; None where there is none.
+
+    Args:
+        dataset: whose test images bring the tiles.
+        config: what was asked for.
+        timed: the cell; None where no delay bound is set.
+        supply: how far the supply falls; None for the defaults.
+        measured: which tiles are timed; None for the defaults.
+
+    Raises:
+        ConfigError: no law of delay for the library.
+    """
+    if timed is None:
+        return None
+    chosen, whole = measured or MeasureSettings(), config.scope == "all"
+    found = Judge(timed, config.timing.bound_ps, whole, supply or SupplySettings(), dataset.test.images, chosen)
+    _ = found.law  # its complaints come before anything slow begins
+    return found
 
 
 def _laid(simulator: Simulator, chosen: MappingSettings, traces: Sequence[LayerTrace]) -> Mapping[str, HardwareMapping]:
@@ -143,6 +177,8 @@ def _compress(
 ) -> CompressionResult:
     from wattloop.compression.run import compress
 
+    timed = _timed(settings, simulator)
+    judge = judging(trained.dataset, settings.compress, timed, settings.supply, settings.measure)
     if folder is None:
         progress.tell("another process runs with these settings: should this one be killed, it starts anew")
     else:
@@ -153,9 +189,10 @@ def _compress(
         return compress(
             trained.network,
             trained.dataset,
-            _profilers(settings, simulator),
+            _profilers(settings, simulator, timed),
             settings.compress,
             measure=measuring(trained.dataset, simulator, settings.measure),
+            judge=judge,
             mac=mac_name(settings.hardware.array.mac),
             on_event=Watch(progress, step),
             resume=folder,
@@ -169,6 +206,6 @@ def progress_folder(settings: Settings, trained: Trained, simulator: Simulator) 
     """Where a compression with these inputs keeps what it has found out."""
     from wattloop.compression.run import run_key
 
-    facts = _profilers(settings, simulator).facts
+    facts = _profilers(settings, simulator, _timed(settings, simulator)).facts
     key = run_key(trained.network, trained.dataset, settings.compress, facts, trained.teacher)
     return resume_folder(simulator.store, key)

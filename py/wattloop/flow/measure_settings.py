@@ -22,6 +22,8 @@ class MeasureSettings:
             precision (0.01 is 1 %), instead of `tiles`; None does not.
         confidence: of the interval that comes with a sample.
         seed: of the choice of tiles.
+        timed_images: under a delay bound the first test images, tiles of which are timed against it.
+        timed_tiles: real tiles of each layer that are timed, or "all" of them.
     """
 
     simulator: str = "bitparallel-timed"
@@ -30,12 +32,17 @@ class MeasureSettings:
     precision: float | None = None
     confidence: float = 0.95
     seed: int = 0
+    timed_images: int = 2
+    timed_tiles: int | Literal["all"] = 8
 
     def __post_init__(self) -> None:
         known = backend_names()
         require(self.simulator in known, "simulator", self.simulator, ", ".join(known))
-        require(self.images >= 1, "images", self.images, "1 or more")
-        require(self.tiles == "all" or self.tiles >= 1, "tiles", self.tiles, '1 or more, or "all"')
+        for name in ("images", "timed_images"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        for name in ("tiles", "timed_tiles"):
+            value = getattr(self, name)
+            require(value == "all" or value >= 1, name, value, '1 or more, or "all"')
         require_seed(self.seed)
         _ = StopRule(0.5 if self.precision is None else self.precision, self.confidence)
 
@@ -43,6 +50,11 @@ class MeasureSettings:
     def tiles_of_layer(self) -> int | None:
         """Tiles of each layer, None for all."""
         return None if self.tiles == "all" else self.tiles
+
+    @property
+    def timed_tiles_of_layer(self) -> int | None:
+        """Tiles of each layer that are timed, None for all."""
+        return None if self.timed_tiles == "all" else self.timed_tiles
 
     @property
     def rule(self) -> StopRule | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import tomli_w
 
-from wattloop.compression.rows import Row, from_json
+from wattloop.compression.row_files import from_json
+from wattloop.compression.rows import Row
 from wattloop.errors import ConfigError, ModelError
 from wattloop.flow.models import INDEX, MAPPING, ModelEntry, Models
 from wattloop.flow.progress import SILENT, Progress

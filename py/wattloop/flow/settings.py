@@ -17,6 +17,7 @@ from wattloop.flow.explore_settings import ExploreSettings
 from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.reproduce_settings import ReproduceSettings
+from wattloop.flow.supply_settings import SupplySettings
 from wattloop.flow.timing_settings import TimingSettings
 from wattloop.gates.spec import ArraySpec
 from wattloop.nn.config import TrainConfig
@@ -241,6 +242,7 @@ class Settings:
         compress: how the network is compressed.
         measure: what the energies in tables of results are measured on.
         timing: how settling times are found.
+        supply: how far the supply falls where a delay bound leaves slack.
         parallel: where the work is done.
     """
 
@@ -255,6 +257,7 @@ class Settings:
     compress: CompressConfig = field(default_factory=CompressConfig)
     measure: MeasureSettings = field(default_factory=MeasureSettings)
     timing: TimingSettings = field(default_factory=TimingSettings)
+    supply: SupplySettings = field(default_factory=SupplySettings)
     parallel: ParallelSettings = field(default_factory=ParallelSettings)
 
     @property

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import polars as pl
 
 from wattloop.arith.statistics import LayerStatistics
-from wattloop.compression.rows import Row, from_json
+from wattloop.compression.row_files import from_json
+from wattloop.compression.rows import Row
 from wattloop.errors import StorageError
 from wattloop.power.exploration import Exploration
 from wattloop.power.verdict import LayerVerdict, load_verdict

@@ -125,8 +125,8 @@ class Promises:
 def loading_ps(profiler: Profiler) -> Float:
     """When a cell has settled after its weight register took another weight, activations at 0, for all partial sums.
 
-    As in `Profiler.worst` nets that no partial sum reaches are simulated, and what changes there is taken to go on along
-    the longest path.
+    As in `Profiler.worst` nets that no partial sum reaches are simulated, and what changes there is taken to go on
+    along the longest path.
 
     Returns:
         ps after the clock edge, shape (from, to), both in the order of `DelayProfile.weights`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wattloop.compression.bound_facts import BoundFacts
 from wattloop.compression.rows import Row
 from wattloop.report.reproduce.results import LayerFacts, Result
 
@@ -40,6 +41,7 @@ BASE = Row(
     images=16,
     tiles="all",
     mapped=False,
+    **vars(BoundFacts()),
 )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wattloop.compression.rows import Row, from_json
+from wattloop.compression.row_files import from_json
+from wattloop.compression.rows import Row
 from wattloop.flow.compression import COMPRESSION, compress_flow, progress_folder
 from wattloop.flow.models import ModelEntry, Models
 from wattloop.flow.progress import Progress

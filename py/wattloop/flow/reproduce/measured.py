@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wattloop.compression.bound_facts import BoundFacts, widest
 from wattloop.compression.energies import NetworkEnergies
 from wattloop.compression.rows import Measured, Row, row_of, weight_facts
 from wattloop.flow.fitting import fit_facts
@@ -121,7 +122,8 @@ class _Remembered:
         after = self._measured(entry, entry.mac)
         mappings = self.models.mappings(entry)
         labels = entry.labels if entry.role == "compressed" else replace(entry.labels, method=INT8)
-        row = row_of(labels, before, after, weight_facts(_weights(network)), mapped=bool(mappings))
+        bound = BoundFacts(activation_codes=_codes(network))
+        row = row_of(labels, before, after, weight_facts(_weights(network)), bound, mapped=bool(mappings))
         return Result(self._over_array(row, entry), layer_facts(network, before.energies, after.energies))
 
     def _measured(self, entry: ModelEntry, mac: str) -> Measured:
@@ -157,6 +159,13 @@ def _weights(network: QuantizedNetwork) -> list[tuple[np.ndarray, tuple[int, ...
             held = constraint_of(network, name)
             found.append((network.integer_weight(name), None if held is None else held.values))
     return found
+
+
+def _codes(network: QuantizedNetwork) -> int:
+    """How many activation codes a convolution may read at most."""
+    from wattloop.nn.input_codes import input_codes_of
+
+    return widest(input_codes_of(network, name) for name, layer in network.layers.items() if layer.kind == "conv")
 
 
 def layer_facts(network: QuantizedNetwork, int8: NetworkEnergies, found: NetworkEnergies) -> tuple[LayerFacts, ...]:

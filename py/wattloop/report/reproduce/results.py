@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from wattloop.compression.energies import ACCOUNTINGS
+from wattloop.compression.row_files import SCHEMA
 from wattloop.compression.rows import Row
 from wattloop.report.reproduce.words import points, share
 from wattloop.report.units import NONE
@@ -96,7 +97,7 @@ def as_rows(results: Iterable[Result]) -> list[dict[str, Any]]:
 def as_frame(results: Iterable[Result]) -> pl.DataFrame:
     """The same as a frame, `tiles` as text."""
     rows = [row | {"tiles": str(row["tiles"])} for row in as_rows(results)]
-    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"datapath_saving_over_array": pl.Float64})
+    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides=SCHEMA)
 
 
 def shown(rows: Sequence[Row]) -> pl.DataFrame:
