@@ -29,6 +29,10 @@ class StorageError(WattloopError):
     """A file or folder cannot be read or written: disk full, no permission, damaged entry."""
 
 
+class OldFormatError(StorageError):
+    """A file is of a format that this version does not read: says which, and what to run again."""
+
+
 class LibertyError(WattloopError):
     """A Liberty library is unknown, malformed or lacks what is needed: names file, cell, group."""
 

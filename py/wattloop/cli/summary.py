@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from wattloop.cli import output
+from wattloop.report import bounded
 from wattloop.report.units import ACCOUNTINGS, energy_unit, percent, root_sum_square, saving, with_error
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def print_result(result: CompressionResult, out: Path) -> None:
     if result.rows:
         typer.echo()
         output.print_table("Networks, in all accountings", *networks(result))
+    for line in bounded.origins(result.rows):
+        typer.echo(f"Supply {line}")
     typer.echo(f"\n{out / 'report.md'}")
 
 
@@ -61,6 +64,7 @@ def networks(result: CompressionResult) -> tuple[tuple[str, ...], list[tuple[str
     """Headings and a line for every network; those of the Pareto front are marked."""
     headings = ("", "method", "setting", "validation", "test", "datapath", "total", "functional", "array", "values")
     lines = []
+    told = [bounded.columns(row) if bounded.is_bounded(result.rows) else {} for row in result.rows]
     for number, row in enumerate(result.rows):
         mark = "best" if number == result.best else "front" if number in result.front else ""
         savings = (row.total_saving, row.functional_saving, row.array_saving)
@@ -74,9 +78,10 @@ def networks(result: CompressionResult) -> tuple[tuple[str, ...], list[tuple[str
                 percent(row.datapath_saving, row.datapath_saving_error),
                 *map(percent, savings),
                 str(row.max_values_per_layer),
+                *told[number].values(),
             )
         )
-    return headings, lines
+    return (*headings, *(told[0] if told else ())), lines
 
 
 def _splits(result: CompressionResult) -> Iterable[tuple[str, Quality, Quality]]:

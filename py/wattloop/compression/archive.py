@@ -20,7 +20,7 @@ from wattloop.compression.mapping.archive import from_plain, plain, save_mapping
 from wattloop.compression.remap import GREATEST, LEAST
 from wattloop.compression.result import CompressionResult, Figures, LayerResult, PointResult
 from wattloop.compression.subject import Quality
-from wattloop.errors import ModelError, StorageError
+from wattloop.errors import ModelError, OldFormatError, StorageError
 from wattloop.nn import checkpoint
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.power.oracle import EnergyBreakdown, LayerEnergy
@@ -103,7 +103,7 @@ def _summary(result: CompressionResult) -> dict[str, Any]:
 def _figures(folder: Path) -> Figures:
     summary = json.loads((folder / RESULT).read_text())
     if (found := summary.pop("format")) not in _FORMATS:
-        raise StorageError(
+        raise OldFormatError(
             f"the compression result in {folder} is of format {found}, which this version does not read (it reads"
             f" {', '.join(map(str, _FORMATS))}): run the compression again"
         )

@@ -78,4 +78,5 @@ def widest(codes: Iterable[tuple[int, ...] | None]) -> int:
 
 def numbered(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Frames of one network after another in one, with the number of the network, from 0, in a column `network`."""
-    return pl.concat([frame.insert_column(0, pl.lit(k).alias("network")) for k, frame in enumerate(frames)])
+    marked = (frame.with_columns(pl.lit(k, pl.Int64).alias("network")) for k, frame in enumerate(frames))
+    return pl.concat([frame.select("network", pl.exclude("network")) for frame in marked])

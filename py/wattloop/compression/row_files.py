@@ -16,7 +16,7 @@ from cattrs.preconf.json import make_converter
 from wattloop.compression.bound_facts import BoundFacts
 from wattloop.compression.powerpruning.restriction import BOUND
 from wattloop.compression.rows import Row
-from wattloop.errors import StorageError
+from wattloop.errors import OldFormatError, StorageError
 from wattloop.store import write_atomic
 
 _TYPES = {"float | None": pl.Float64, "int | None": pl.Int64}
@@ -35,7 +35,8 @@ def from_json(text: str) -> tuple[Row, ...]:
     """What `to_json` wrote, also before there were columns of delay bounds.
 
     Raises:
-        StorageError: it is no list of rows, or an earlier version wrote it of networks under a delay bound.
+        StorageError: it is no list of rows.
+        OldFormatError: an earlier version wrote it, of networks under a delay bound.
     """
     try:
         return tuple(_row(row) for row in json.loads(text))
@@ -60,7 +61,8 @@ def load_parquet(path: Path) -> tuple[Row, ...]:
     """What `save_parquet` wrote, equal to the bit; see `from_json`.
 
     Raises:
-        StorageError: missing or damaged, or of an earlier version under a delay bound.
+        StorageError: missing or damaged.
+        OldFormatError: see `from_json`.
     """
     try:
         return tuple(_row(row) for row in pl.read_parquet(path.read_bytes()).to_dicts())
@@ -79,7 +81,7 @@ def _completed(found: dict[str, Any]) -> dict[str, Any]:
     if not _SINCE_FORMAT_3.isdisjoint(found):
         return found
     if f"{BOUND}=" in found["setting"]:
-        raise StorageError(
+        raise OldFormatError(
             "rows of networks under a delay bound, stored by an earlier version (format 2), say neither what was kept"
             " nor at which supply: run the compression again"
         )

@@ -13,7 +13,7 @@ import polars as pl
 from wattloop.arith.statistics import LayerStatistics
 from wattloop.compression.row_files import from_json
 from wattloop.compression.rows import Row
-from wattloop.errors import StorageError
+from wattloop.errors import OldFormatError, StorageError
 from wattloop.power.exploration import Exploration
 from wattloop.power.verdict import LayerVerdict, load_verdict
 from wattloop.report.timing import StoredTiming
@@ -35,6 +35,8 @@ class Compression:
         values: `values.parquet`: one row a layer and weight value.
         journal: the events, each with its kind under "event".
         rows: one row a network that was offered; none where no energies were measured.
+        late, late_by_pe: transitions of real tiles of the networks of `rows` that settle after a delay bound, as
+            `compression.bound_facts.TileCheck` has them; None without a bound.
     """
 
     summary: Mapping[str, Any]
@@ -42,6 +44,8 @@ class Compression:
     values: pl.DataFrame
     journal: tuple[Mapping[str, Any], ...]
     rows: tuple[Row, ...] = ()
+    late: pl.DataFrame | None = None
+    late_by_pe: pl.DataFrame | None = None
 
     @property
     def layers(self) -> list[str]:
@@ -138,7 +142,12 @@ def _compression(folder: Path) -> Compression:
     energies, values = _frame(folder / "layers.parquet"), _frame(folder / "values.parquet")
     summary = _read(folder / "result.json", _json_mapping)
     rows = _read(folder / "rows.json", lambda path: from_json(path.read_text()))
-    return Compression(summary, energies, values, _read(folder / "journal.jsonl", _json_lines), rows)
+    late, by_pe = (_optional(folder / f"{name}.parquet") for name in ("late_transitions", "late_by_pe"))
+    return Compression(summary, energies, values, _read(folder / "journal.jsonl", _json_lines), rows, late, by_pe)
+
+
+def _optional(path: Path) -> pl.DataFrame | None:
+    return _read(path, pl.read_parquet) if path.is_file() else None
 
 
 def _transitions(folder: Path) -> Transitions:
@@ -179,5 +188,7 @@ def _read(path: Path, reader: Callable[[Path], T], absent: T | None = None) -> T
         return reader(path)
     except FileNotFoundError as error:
         raise StorageError(f"{path} is missing: run the command that makes this run folder again") from error
+    except OldFormatError as error:
+        raise OldFormatError(f"{path}: {error}") from error
     except (OSError, ValueError, StorageError, pl.exceptions.PolarsError) as error:
         raise StorageError(f"{path} is damaged: run the command that makes this run folder again") from error

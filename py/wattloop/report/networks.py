@@ -9,6 +9,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from wattloop.compression.rows import Row
+from wattloop.report.bounded import columns, is_bounded
 from wattloop.report.inputs import Compression
 from wattloop.report.plotting import BLUE, RED, new_figure
 from wattloop.report.units import energy_unit, percent, with_error
@@ -20,7 +21,11 @@ _MARKERS = "osD^vP*X<>hp"
 
 def table(compression: Compression) -> pl.DataFrame:
     """One line a network: who made it, accuracies, savings by every accounting, and what its weights take."""
-    return pl.DataFrame([_line(row, _mark(compression, k)) for k, row in enumerate(compression.rows)])
+    bounded = is_bounded(compression.rows)
+    lines = [_line(row, _mark(compression, k)) for k, row in enumerate(compression.rows)]
+    return pl.DataFrame(
+        [line | (columns(row) if bounded else {}) for line, row in zip(lines, compression.rows, strict=True)]
+    )
 
 
 def _mark(compression: Compression, number: int) -> str:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from wattloop.power.exploration import Exploration
 from wattloop.report import (
+    bounded,
     energy_plots,
     estimates,
     exploration,
@@ -147,6 +148,7 @@ def _networks(compression: Compression, plots: Path) -> Iterator[str]:
     picture = networks.accuracy_against_energy(compression)
     yield _picture(picture, plots, "networks", "Test accuracy against the energy left, every network")
     yield tables.markdown(networks.energies(compression))
+    yield from bounded.sections(compression)
     yield "The sections below are of the network marked `best`, or of the int8 one where there is none."
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from wattloop.compression.energies import ACCOUNTINGS
 from wattloop.compression.row_files import SCHEMA
 from wattloop.compression.rows import Row
+from wattloop.report.bounded import columns, is_bounded
 from wattloop.report.reproduce.words import points, share
 from wattloop.report.units import NONE
 
@@ -102,7 +103,8 @@ def as_frame(results: Iterable[Result]) -> pl.DataFrame:
 
 def shown(rows: Sequence[Row]) -> pl.DataFrame:
     """For readers; the same columns in every table of networks."""
-    return pl.DataFrame([_cells(row) for row in rows])
+    bounded = is_bounded(rows)
+    return pl.DataFrame([_cells(row) | (columns(row) if bounded else {}) for row in rows])
 
 
 def _cells(row: Row) -> dict[str, str]:
