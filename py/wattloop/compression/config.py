@@ -117,6 +117,7 @@ class CompressConfig:
         self._require_points()
         self._require_counts()
         self._require_choices()
+        self._require_candidates()
 
     def _require_points(self) -> None:
         _require(0 <= self.delta <= 100, "delta", self.delta, "0 to 100 accuracy points")
@@ -137,6 +138,17 @@ class CompressConfig:
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _require(self.max_hours >= 0, "max_hours", self.max_hours, "0 or more")
         _require(0 <= self.seed < 1 << 32, "seed", self.seed, f"0 to {(1 << 32) - 1}")
+
+    def _require_candidates(self) -> None:
+        """The cheapest values of one threshold may have one sign: they are no candidates where both must be left."""
+        floor, thresholds = self.timing.least_each_sign, self.baselines.power_thresholds
+        nothing = "powerpruning" in self.methods and "by sign" not in thresholds
+        _require(
+            not (self.timing.bound_ps and floor and nothing),
+            "baselines.power_thresholds",
+            thresholds,
+            f'"by sign" among them while compress.timing.least_each_sign = {floor}, or powerpruning has nothing to try',
+        )
 
     def _require_choices(self) -> None:
         choices_of = {"scoring": Scoring, "delta_split": DeltaSplit, "scope": Scope, "schedule": Schedule}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from wattloop.compression import journal
 from wattloop.compression.baselines.config import BaselinesConfig
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import Event
-from wattloop.compression.method import Lab, Point
+from wattloop.compression.method import Choosy, Lab, Point
 from wattloop.compression.methods import METHODS, chosen, under_bound
 from wattloop.compression.powerpruning.config import TimingConfig
 from wattloop.compression.powerpruning.events import ValuesTimed
@@ -114,6 +115,56 @@ def test_a_bound_without_delays_and_a_method_that_keeps_to_none_are_refused() ->
     with pytest.raises(ConfigError, match="rate-distortion"):
         under_bound(chosen(["rate-distortion"]), CONFIG.timing)
     assert list(under_bound(chosen(["rate-distortion"]), TimingConfig())) == ["rate-distortion"]
+
+
+def lab_of(config: CompressConfig, events: list[Event]) -> Lab:
+    subject, profiler = (
+        Reader({layer: normal_weights(seed) for seed, layer in enumerate(FACTORS)}),
+        FakeProfiler(FACTORS),
+    )
+    return Lab(subject, profiler, profiler, config, events.append, delays=lambda: DELAYS)
+
+
+@pytest.mark.parametrize("name", ["powerpruning", "layerwise", "int8"])
+@pytest.mark.parametrize("floor", [{"least_codes": 250}, {"least_weights": 200}, {"least_each_sign": 100}])
+def test_floors_that_nothing_keeps_to_are_refused_at_the_start(name: str, floor: dict[str, int]) -> None:
+    timing = replace(CONFIG.timing, **floor)
+    method = under_bound({name: METHODS[name]()}, timing)[name]
+    assert isinstance(method, Choosy)
+    with pytest.raises(ConfigError, match="keeps to|are fewer than"):
+        method.require_possible(lab_of(replace(CONFIG, timing=timing), []))
+
+
+@pytest.mark.parametrize("name", ["powerpruning", "layerwise"])
+def test_looking_whether_a_bound_is_possible_changes_and_tells_nothing(name: str) -> None:
+    events: list[Event] = []
+    lab = lab_of(CONFIG, events)
+    before = lab.subject.snapshot()
+    method = under_bound({name: METHODS[name]()}, CONFIG.timing)[name]
+    assert isinstance(method, Choosy)
+    method.require_possible(lab)
+    assert not events
+    assert pickle.dumps(lab.subject.snapshot()) == pickle.dumps(before)
+    assert lab.subject.input_codes("a") is None
+
+
+def test_a_method_whose_values_the_bound_does_not_leave_is_refused_at_the_start() -> None:
+    config = replace(CONFIG, baselines=replace(CONFIG.baselines, naive_values=(250,)))
+    method = under_bound({"naive": METHODS["naive"]()}, config.timing)["naive"]
+    assert isinstance(method, Choosy)
+    with pytest.raises(ConfigError, match="naive_values asks for 250 values and the cell holds"):
+        method.require_possible(lab_of(config, []))
+
+
+def test_powerpruning_with_nothing_to_try_is_refused() -> None:
+    """Under one threshold for all weights the cheapest ones have one sign; skipped, they would leave an empty rival."""
+    one = replace(CONFIG.baselines, power_thresholds=("one",))
+    with pytest.raises(ConfigError, match=r"power_thresholds = \('one',\) .*least_each_sign = 3, or powerpruning has"):
+        replace(CONFIG, baselines=one, methods=("powerpruning",))
+    assert replace(CONFIG, baselines=one, methods=("layerwise",)).baselines == one
+    free = replace(CONFIG.timing, least_each_sign=0)
+    found = replace(CONFIG, baselines=one, methods=("powerpruning",), timing=free)
+    assert len(run("powerpruning", found)[1]) == 2
 
 
 def test_codes_that_were_not_timed_are_refused() -> None:

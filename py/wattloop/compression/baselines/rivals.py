@@ -11,7 +11,7 @@ activations that keep to it are chosen among those (docs/powerpruning.md); witho
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 import numpy as np
@@ -32,7 +32,7 @@ from wattloop.compression.baselines.tuned import (
 from wattloop.compression.layerwise.candidates import legal_values, rank_values
 from wattloop.compression.layerwise.configurations import shrunk
 from wattloop.compression.method import Lab
-from wattloop.compression.powerpruning.restriction import bounded_setting, restricted
+from wattloop.compression.powerpruning.restriction import bounded_setting, restricted, selected
 from wattloop.compression.remap import Int64, histogram, remap
 from wattloop.compression.scales import least_squares_scale
 from wattloop.compression.subject import Float
@@ -106,9 +106,15 @@ class UnderBound(Recipe):
 
     def values(self, lab: Lab, masks: Masks) -> Values:
         """See `Recipe`."""
-        candidates = {value for values in self.recipe.values(lab, masks).values() for value in values}
-        choice = restricted(lab, sorted(candidates))
+        choice = restricted(lab, self._candidates(lab, masks))
         return dict.fromkeys(lab.scope, choice.weights)
+
+    def require_possible(self, lab: Lab) -> None:
+        """See `Recipe`."""
+        selected(lab, self._candidates(replace(lab, on_event=lambda event: None), {}))
+
+    def _candidates(self, lab: Lab, masks: Masks) -> list[int]:
+        return sorted({value for values in self.recipe.values(lab, masks).values() for value in values})
 
 
 @dataclass(frozen=True, kw_only=True)

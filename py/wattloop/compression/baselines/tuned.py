@@ -47,6 +47,16 @@ class Recipe:
         """By layer what its scale is multiplied by before it is held to `values`; none where it stays."""
         return {}
 
+    def require_possible(self, lab: Lab) -> None:
+        """Refuse what cannot be, before anything slow begins.
+
+        Args:
+            lab: with the int8 network, which is left alone.
+
+        Raises:
+            ConfigError: the recipe finds no values.
+        """
+
 
 class Rival:
     """A method that makes each of its networks by one recipe; implements `wattloop.compression.method.Method`.
@@ -68,6 +78,8 @@ class Rival:
         """See `wattloop.compression.method.Choosy`."""
         if self._refuse is not None:
             self._refuse(lab.config.baselines, held_values(lab))
+        for recipe in self._recipes(lab):
+            recipe.require_possible(lab)
 
     def parts(self, lab: Lab) -> int:
         """Its networks."""

@@ -11,7 +11,7 @@ from wattloop.arith.layer import LayerTrace
 from wattloop.compression.method import Choosy, Lab, Method, Point, Setting
 from wattloop.compression.powerpruning.events import ValuesTimed
 from wattloop.compression.powerpruning.gains import Gains, by_count, by_use
-from wattloop.compression.powerpruning.problem import Choice, Delays, Floors, problem
+from wattloop.compression.powerpruning.problem import Choice, Delays, Floors, Problem, problem
 from wattloop.compression.powerpruning.selection import choose
 from wattloop.compression.remap import LEAST, histogram
 from wattloop.compression.subject import FREE, Float, Int8
@@ -31,15 +31,9 @@ def restricted(lab: Lab, candidates: Sequence[int] | None = None) -> Choice:
         candidates: weights to choose from, such as those under a power threshold; None for all that were timed.
 
     Raises:
-        ConfigError: there are no delays, a layer reads codes that were not timed, or nothing keeps to the bound.
+        ConfigError: see `selected`.
     """
-    timing = lab.config.timing
-    if lab.delays is None:
-        raise ConfigError("compress.timing.bound_ps needs a delay profile of the cell: leave it at 0 or give one")
-    delays = lab.delays()
-    floors = Floors(timing.least_weights, timing.least_each_sign, timing.least_codes)
-    posed = problem(delays, timing.bound_ps, _gains(lab, delays), candidates, floors=floors)
-    choice = choose(posed, timing.solver, seed=lab.config.seed)
+    timing, (posed, choice) = lab.config.timing, selected(lab, candidates)
     for layer in lab.scope:
         lab.subject.constrain_inputs(layer, choice.codes)
     worth = float(posed.weight_gain.sum() + posed.code_gain.sum())
@@ -56,6 +50,21 @@ def restricted(lab: Lab, candidates: Sequence[int] | None = None) -> Choice:
         )
     )
     return choice
+
+
+def selected(lab: Lab, candidates: Sequence[int] | None = None) -> tuple[Problem, Choice]:
+    """What `restricted` poses and chooses; nothing is changed and nobody told.
+
+    Raises:
+        ConfigError: there are no delays, a layer reads codes that were not timed, or nothing keeps to the bound.
+    """
+    timing = lab.config.timing
+    if lab.delays is None:
+        raise ConfigError("compress.timing.bound_ps needs a delay profile of the cell: leave it at 0 or give one")
+    delays = lab.delays()
+    floors = Floors(timing.least_weights, timing.least_each_sign, timing.least_codes)
+    posed = problem(delays, timing.bound_ps, _gains(lab, delays), candidates, floors=floors)
+    return posed, choose(posed, timing.solver, seed=lab.config.seed)
 
 
 def _gains(lab: Lab, delays: Delays) -> Gains:
@@ -96,9 +105,10 @@ class Bounded:
         return self.method.parts(lab)
 
     def require_possible(self, lab: Lab) -> None:
-        """See `Choosy`; what the bound leaves is known later."""
+        """See `Choosy`; a bound that leaves too little is refused here, for itself or for the method."""
+        _, choice = selected(lab)
         if isinstance(self.method, Choosy):
-            self.method.require_possible(lab)
+            self.method.require_possible(_with_weights(lab, choice))
 
     def points(self, lab: Lab) -> Iterator[Point]:
         """See `Method`."""
@@ -107,12 +117,16 @@ class Bounded:
         try:
             for layer in lab.scope:
                 lab.subject.constrain(layer, FREE)
-            pooled = None if lab.pooled is None else _Held(lab.pooled, choice.weights)
-            held = replace(lab, tables=_Held(lab.tables, choice.weights), pooled=pooled)
-            for point in self.method.points(held):
+            for point in self.method.points(_with_weights(lab, choice)):
                 yield replace(point, setting=bounded_setting(point.setting, lab))
         finally:
             lab.subject.limit(None)
+
+
+def _with_weights(lab: Lab, choice: Choice) -> Lab:
+    """A lab whose cell holds the chosen weights alone."""
+    pooled = None if lab.pooled is None else _Held(lab.pooled, choice.weights)
+    return replace(lab, tables=_Held(lab.tables, choice.weights), pooled=pooled)
 
 
 def bounded_setting(setting: Setting, lab: Lab) -> Setting:
