@@ -126,12 +126,14 @@ def lab_of(config: CompressConfig, events: list[Event]) -> Lab:
 
 
 @pytest.mark.parametrize("name", ["powerpruning", "layerwise", "int8"])
-@pytest.mark.parametrize("floor", [{"least_codes": 250}, {"least_weights": 200}, {"least_each_sign": 100}])
+@pytest.mark.parametrize(
+    "floor", [{"least_codes": 256, "least_weights": 20}, {"least_weights": 200}, {"least_each_sign": 100}]
+)
 def test_floors_that_nothing_keeps_to_are_refused_at_the_start(name: str, floor: dict[str, int]) -> None:
     timing = replace(CONFIG.timing, **floor)
     method = under_bound({name: METHODS[name]()}, timing)[name]
     assert isinstance(method, Choosy)
-    with pytest.raises(ConfigError, match="keeps to|are fewer than"):
+    with pytest.raises(ConfigError, match=r"keeps to|are fewer than"):
         method.require_possible(lab_of(replace(CONFIG, timing=timing), []))
 
 
