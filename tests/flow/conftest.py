@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from wattloop import resources
+from wattloop.compression.result import CompressionResult
+from wattloop.flow.compression import compress_flow
 from wattloop.flow.settings import Settings, load
+from wattloop.runs import run_folder
 
 TINY = """
 [training.pretrain]
@@ -52,3 +57,25 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def settings(tiny: Path) -> Settings:
     return load(tiny)
+
+
+BOUND_PS = 172.0
+
+
+@pytest.fixture(scope="session")
+def bounded_settings() -> Settings:
+    """A compression under a delay bound, of a network that is hardly trained."""
+    quick = load(
+        resources.folder("sim") / "configs" / "reproduce_quick.toml",
+        {"compress.timing.bound_ps": str(BOUND_PS), "compress.methods": '["powerpruning"]'},
+    )
+    rivals = replace(quick.compress.baselines, power_thresholds=("by sign",))
+    return replace(quick, compress=replace(quick.compress, baselines=rivals))
+
+
+@pytest.fixture(scope="session")
+def bounded_result(bounded_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> CompressionResult:
+    """Its result."""
+    folder = tmp_path_factory.mktemp("bounded") / "run"
+    with run_folder(folder, command="compress", settings=bounded_settings, seeds={}) as run:
+        return compress_flow(bounded_settings, run)

@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 
 import pytest
 
-from wattloop import resources
 from wattloop.activity.tiles import TileRun
 from wattloop.arith.tiling import tile_at, tile_count
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.powerpruning.config import TimingConfig
 from wattloop.compression.result import CompressionResult
 from wattloop.errors import ConfigError
-from wattloop.flow.compression import compress_flow
-from wattloop.flow.settings import Settings, load
+from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.timed import timed_cell
 from wattloop.flow.timing import CellTimer
 from wattloop.flow.timing_settings import TimingSettings
 from wattloop.nn.datasets import load as load_dataset
 from wattloop.nn.trace import trace
-from wattloop.runs import run_folder
 
-BOUND_PS = 172.0
-
-
-@pytest.fixture(scope="module")
-def settings() -> Settings:
-    quick = load(
-        resources.folder("sim") / "configs" / "reproduce_quick.toml",
-        {"compress.timing.bound_ps": str(BOUND_PS), "compress.methods": '["powerpruning"]'},
-    )
-    rivals = replace(quick.compress.baselines, power_thresholds=("by sign",))
-    return replace(quick, compress=replace(quick.compress, baselines=rivals))
+from .conftest import BOUND_PS
 
 
-@pytest.fixture(scope="module")
-def result(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> CompressionResult:
-    with run_folder(tmp_path_factory.mktemp("a") / "run", command="compress", settings=settings, seeds={}) as run:
-        return compress_flow(settings, run)
+@pytest.fixture
+def settings(bounded_settings: Settings) -> Settings:
+    return bounded_settings
+
+
+@pytest.fixture
+def result(bounded_result: CompressionResult) -> CompressionResult:
+    return bounded_result
 
 
 def tiles_of(settings: Settings, result: CompressionResult) -> list[list[TileRun]]:

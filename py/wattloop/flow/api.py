@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from wattloop.compression.config import CompressConfig
-from wattloop.flow.compression import judging, mac_name, measuring, profilers
+from wattloop.flow.compression import judging, laying, mac_name, measuring, profilers
 from wattloop.flow.estimation import traced, tracer
-from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.supply_settings import SupplySettings
@@ -115,9 +114,8 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
 
     simulator = simulator or Simulator()
     settings = config or CompressConfig()
-    mapping = MappingSettings() if settings.mapped else None
     timed = timed_cell(settings, simulator)
-    priced = profilers(simulator, mapping, timed)
+    priced = profilers(simulator, laying(settings), timed)
     return run.compress(
         network,
         dataset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,7 +156,24 @@ def _laid(simulator: Simulator, chosen: MappingSettings, traces: Sequence[LayerT
 
 
 def _mapping(settings: Settings) -> MappingSettings | None:
-    return settings.mapping if settings.compress.mapped else None
+    return laying(settings.compress, settings.mapping)
+
+
+def laying(config: CompressConfig, mapping: MappingSettings | None = None) -> MappingSettings | None:
+    """How networks are laid onto the array; None where they are not.
+
+    Under a delay bound no filter is negated: the negative of a weight that was kept may be one that was not.
+
+    Args:
+        config: what is asked for.
+        mapping: the ways to lay them; None for the defaults.
+    """
+    if not config.mapped:
+        return None
+    found = mapping or MappingSettings()
+    if not config.timing.bound_ps:
+        return found
+    return replace(found, options=replace(found.options, signs="none"))
 
 
 def measuring(dataset: Dataset, simulator: Simulator, settings: MeasureSettings) -> Measure:
