@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +25,19 @@ def test_timing_tells_what_is_late_and_keeps_it(wattloop: Callable, tmp_path: Pa
     for one in found["methods"]:
         assert 0 < one["latest_ps"] <= one["longest_ps"]
         assert (tmp_path / "runs" / "timing" / "timing" / f"{one['method']}.npz").is_file()
+
+
+def test_timing_says_how_far_it_is_from_opensta_or_that_it_is_not_there(wattloop: Callable) -> None:
+    done = wattloop("timing", *SMALL, "--methods", "worst")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("OpenSTA: ")]
+    if shutil.which("sta") is None:
+        assert line == "OpenSTA: not installed (Debian's package opensta)"
+    else:
+        assert re.fullmatch(
+            r"OpenSTA: arrival [\d.]+ ps \(.+\); longest path [+-][\d.]+%, static timing [+-]0\.0000\d%", line
+        )
+    assert "None" not in done.stdout
 
 
 def test_the_benchmark_agrees_with_icarus_and_is_quicker(wattloop: Callable) -> None:

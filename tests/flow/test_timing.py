@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -12,10 +13,10 @@ import pytest
 from wattloop import config
 from wattloop.activity.bitparallel.array_contract import random_tiles
 from wattloop.arith.layer import ConvGeometry, IntegerLayer, LayerTrace
-from wattloop.errors import ConfigError
+from wattloop.errors import ConfigError, ToolError
 from wattloop.flow import timing
 from wattloop.flow.settings import Settings, load
-from wattloop.flow.timing import CellTimer, timing_flow
+from wattloop.flow.timing import CellTimer, TimingSummary, timing_flow
 from wattloop.gates.spec import ArraySpec
 from wattloop.gates.timing import critical_path
 from wattloop.runs import run_folder
@@ -49,6 +50,50 @@ def test_a_run_holds_profiles_figures_by_weight_and_the_report(tmp_path: Path) -
     report = (tmp_path / "run" / "report.md").read_text()
     assert "| multiplier |" in report
     assert "settling_by_weight.png" in report
+
+
+def summarised(tmp_path: Path, **more: str) -> TimingSummary:
+    chosen = settings(timing__methods='["worst"]', **more)
+    with run_folder(tmp_path / "run", command="timing", settings=chosen, seeds=chosen.seeds) as run:
+        return timing_flow(chosen, run)
+
+
+def test_opensta_finds_the_arrival_that_static_timing_finds(tmp_path: Path) -> None:
+    found = summarised(tmp_path)
+    if found.opensta_ps is None:
+        pytest.skip("needs OpenSTA: apt-get install opensta")
+    assert found.opensta_ps == pytest.approx(found.sta_ps, rel=1e-6)
+    assert found.sta_over_opensta == pytest.approx(0, abs=1e-6)
+    assert found.longest_over_opensta == pytest.approx(found.longest_ps / found.opensta_ps - 1)
+    assert found.longest_over_opensta == pytest.approx(found.longest_over_sta, abs=1e-5)
+    facts = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert facts["opensta_ps"] == f"{found.opensta_ps:.2f}" and facts["opensta"] == found.opensta
+
+
+def test_without_opensta_the_rest_is_told_and_why_it_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "opensta_slack", lambda *_, **__: None)
+    found = summarised(tmp_path)
+    assert (found.opensta_ps, found.sta_over_opensta, found.longest_over_opensta) == (None, None, None)
+    assert found.opensta == "not installed (Debian's package opensta)"
+    assert abs(found.longest_over_sta) < 0.2
+    assert "opensta_ps" not in json.loads((tmp_path / "run" / "provenance.json").read_text())
+
+
+def test_an_opensta_that_fails_costs_nothing_but_its_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ToolError("sta gave up")
+
+    monkeypatch.setattr(timing, "opensta_slack", broken)
+    found = summarised(tmp_path)
+    assert (found.opensta_ps, found.opensta) == (None, "no answer: sta gave up")
+
+
+def test_opensta_is_not_asked_about_other_loads_than_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "opensta_slack", lambda *_, **__: pytest.fail("it is asked"))
+    found = summarised(tmp_path, timing__load='"typical"')
+    assert found.opensta_ps is None and found.opensta.startswith("not asked: it takes sign-off loads")
 
 
 def test_the_bound_is_the_period_less_the_longest_set_up_time() -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wattloop.cli import output
 from wattloop.cli.options import ClockPs, Config, Data, Json, Library, Multiplier, Out, Seed, Set, overrides
 from wattloop.cli.progress import ConsoleProgress
+
+if TYPE_CHECKING:
+    from wattloop.flow.timing import TimingSummary
+
+
+_NAMES = ("netlist", "library")
 
 
 def command(
@@ -63,9 +69,20 @@ def command(
     if as_json:
         output.print_json(found)
         return
-    rows = [(name, value) for name, value in vars(found).items() if name != "methods"]
+    rows = [(name, value) for name, value in vars(found).items() if isinstance(value, float) or name in _NAMES]
     output.print_table("Cell, ps after the clock edge", ("", ""), rows)
+    typer.echo(f"OpenSTA: {_against(found)}")
     table = shown.by_method(found.methods)
     typer.echo()
     output.print_table("Settling times", table.columns, table.rows())
     typer.echo(f"\n{shown.METHODS}\n\n{out / 'timing'}\n{out / 'report.md'}")
+
+
+def _against(found: TimingSummary) -> str:
+    """How far the longest path and our static timing are from OpenSTA's arrival, or why that is not known."""
+    if found.opensta_ps is None:
+        return found.opensta
+    longest, static = found.longest_over_opensta, found.sta_over_opensta
+    return (
+        f"arrival {found.opensta_ps:.2f} ps ({found.opensta}); longest path {longest:+.2%}, static timing {static:+.5%}"
+    )

@@ -13,12 +13,15 @@ import polars as pl
 from wattloop.activity.bitparallel.engine import Engine
 from wattloop.activity.tiles import TileRun
 from wattloop.arith.statistics import collect
+from wattloop.errors import ToolError
 from wattloop.flow.estimation import tracer
 from wattloop.flow.hardware import Hardware, build_hardware
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
 from wattloop.flow.training import trained_network
+from wattloop.gates.loads import neighbour_ports
+from wattloop.gates.opensta import opensta_slack
 from wattloop.gates.timing import critical_path, longest_setup_ps
 from wattloop.runs import Run
 from wattloop.store import Store
@@ -29,6 +32,7 @@ from wattloop.timing.tiles import TileTiming, late_transitions
 from wattloop.timing.transitions import Int32, activation_values
 
 FOLDER = "timing"
+ABSENT = "not installed (Debian's package opensta)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +132,9 @@ class TimingSummary:
         sta_ps: arrival on the critical path by static timing, rise and fall and every arc apart.
         longest_ps: longest path over the delays that settling times are found with.
         longest_over_sta: how much longer that is, as a share.
+        opensta_ps: arrival by OpenSTA, at sign-off loads; None where it was not asked.
+        sta_over_opensta, longest_over_opensta: how much longer the two above are than that, as a share.
+        opensta: its version, or why it was not asked.
         methods: one each.
     """
 
@@ -139,6 +146,10 @@ class TimingSummary:
     sta_ps: float
     longest_ps: float
     longest_over_sta: float
+    opensta_ps: float | None
+    sta_over_opensta: float | None
+    longest_over_opensta: float | None
+    opensta: str
     methods: tuple[MethodTiming, ...]
 
 
@@ -159,6 +170,7 @@ def timing_flow(
     """
     timer = CellTimer(settings, store or Store(), progress)
     run.facts |= timer.cell.facts
+    theirs, told = _opensta(timer)
     methods, weights, histograms = [], [], []
     for method in settings.timing.methods:
         profile = timer.profile(method)
@@ -182,12 +194,30 @@ def timing_flow(
         static.arrival_ps,
         longest,
         longest / static.arrival_ps - 1,
+        theirs,
+        None if theirs is None else static.arrival_ps / theirs - 1,
+        None if theirs is None else longest / theirs - 1,
+        told,
         tuple(methods),
     )
-    run.facts |= {name: f"{value:.2f}" for name, value in asdict(found).items() if name.endswith("_ps")}
-    run.facts["delays"] = str(settings.timing.engine)
+    times = {name: value for name, value in asdict(found).items() if name.endswith("_ps") and value is not None}
+    run.facts |= {name: f"{value:.2f}" for name, value in times.items()}
+    run.facts |= {"delays": str(settings.timing.engine), "opensta": told}
     report(run, progress)
     return found
+
+
+def _opensta(timer: CellTimer) -> tuple[float | None, str]:
+    """Arrival on the critical path by OpenSTA, and its version; None and why it was not asked or does not answer."""
+    if timer.settings.timing.load != "signoff":
+        return None, 'not asked: it takes sign-off loads (timing.load = "signoff")'
+    netlist, clock_ps = timer.cell.netlist, timer.settings.hardware.clock_ps
+    with timer.progress.step("asking OpenSTA"):
+        try:
+            found = opensta_slack(netlist, clock_ps=clock_ps, context="array" if neighbour_ports(netlist) else "alone")
+        except ToolError as error:
+            return None, f"no answer: {error}"
+    return (None, ABSENT) if found is None else (found.arrival_ps, found.version)
 
 
 def _write(run: Run, name: str, frame: pl.DataFrame) -> None:
