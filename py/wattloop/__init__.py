@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from wattloop.flow.measure_settings import MeasureSettings
     from wattloop.flow.settings import CharacterizeSettings, EstimateSettings, HardwareSettings
     from wattloop.flow.simulator import Simulator
+    from wattloop.flow.supply_settings import SupplySettings
     from wattloop.gates.spec import ArraySpec, MacSpec
     from wattloop.nn.config import TrainConfig
     from wattloop.nn.datasets import Dataset, Split, load
@@ -38,6 +39,7 @@ _HOMES = {
     "Normalized": "wattloop.nn.models",
     "Simulator": "wattloop.flow.simulator",
     "Split": "wattloop.nn.datasets",
+    "SupplySettings": "wattloop.flow.supply_settings",
     "TrainConfig": "wattloop.nn.config",
     "build_model": "wattloop.nn.models:build",
     "characterize": "wattloop.flow.api",
@@ -62,6 +64,7 @@ __all__ = [
     "Normalized",
     "Simulator",
     "Split",
+    "SupplySettings",
     "TrainConfig",
     "build_model",
     "characterize",
