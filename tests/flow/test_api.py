@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from wattloop import (
     HardwareSettings,
     MeasureSettings,
     Simulator,
+    SupplySettings,
     TrainConfig,
     characterize,
     compress,
@@ -30,6 +33,7 @@ from wattloop import (
     quantize,
 )
 from wattloop.compression.journal import Event, Finished
+from wattloop.compression.powerpruning.config import TimingConfig
 from wattloop.errors import ConfigError, ModelError, OverflowRangeError
 from wattloop.gates.spec import MacSpec
 from wattloop.nn.network import QuantizedNetwork
@@ -115,6 +119,22 @@ def test_compress_ends_with_a_result_that_saves_and_loads(
     without = CompressionResult.load(tmp_path / "result")
     assert without == result
     assert without.network is None
+
+
+def test_a_delay_bound_brings_a_judge_with_the_supply_that_is_asked_for(
+    network: QuantizedNetwork, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattloop.compression.run.compress", lambda *_, **given: given["judge"])
+    law = SupplySettings(vt_v=0.25, margin_ps=5.0)
+    bounded = replace(CONFIG, timing=TimingConfig(bound_ps=170.0))
+    judge: Any = compress(
+        network, digits, bounded, simulator=simulator(), supply=law, measure=MeasureSettings(images=3)
+    )
+    assert (judge.bound_ps, judge.supply, judge.settings.images) == (170.0, law, 3)
+    assert judge.images is digits.test.images
+    assert "V_t 0.25 V" in judge.law.origin
+    free: Any = compress(network, digits, CONFIG, simulator=simulator(), supply=law)
+    assert free is None
 
 
 def test_a_layer_that_is_not_there_is_named(network: QuantizedNetwork, digits: Dataset) -> None:

@@ -46,7 +46,7 @@ class Timed:
         profile = self.profile() if self.method == "worst" else self.timer.profile("worst")
         return Promises.of(self._profiler, self.timer.settings.hardware.array.rows, profile)
 
-    @property
+    @cached_property
     def correction(self) -> float:
         """What settling times are multiplied by before a supply rests on them, 1 or more.
 
