@@ -171,20 +171,9 @@ def timing_flow(
     timer = CellTimer(settings, store or Store(), progress)
     run.facts |= timer.cell.facts
     theirs, told = _opensta(timer)
-    methods, weights, histograms = [], [], []
-    for method in settings.timing.methods:
-        profile = timer.profile(method)
-        profile.save(run.folder / FOLDER / f"{method}.npz")
-        run.facts[f"netlist digest, {method}"] = profile.netlist
-        methods.append(summary(profile, timer.bound_ps))
-        weights.append(weight_rows(profile, timer.bound_ps))
-        histograms.append(histogram_rows(profile))
+    methods = _profiles(timer, run)
     static = critical_path(timer.cell.netlist, clock_ps=settings.hardware.clock_ps, load=settings.timing.load)
     longest = Profiler(timer.engine, settings.hardware.array.mac).longest_ps
-    frames = {"methods": pl.DataFrame([asdict(one) for one in methods])}
-    frames |= {"weights": pl.concat(weights), "histogram": pl.concat(histograms)}
-    for name, frame in frames.items():
-        _write(run, name, frame)
     found = TimingSummary(
         timer.cell.netlist.name,
         timer.cell.netlist.library.name,
@@ -198,13 +187,29 @@ def timing_flow(
         None if theirs is None else static.arrival_ps / theirs - 1,
         None if theirs is None else longest / theirs - 1,
         told,
-        tuple(methods),
+        methods,
     )
     times = {name: value for name, value in asdict(found).items() if name.endswith("_ps") and value is not None}
     run.facts |= {name: f"{value:.2f}" for name, value in times.items()}
     run.facts |= {"delays": str(settings.timing.engine), "opensta": told}
     report(run, progress)
     return found
+
+
+def _profiles(timer: CellTimer, run: Run) -> tuple[MethodTiming, ...]:
+    """Time the cell by every method of the settings; the run gets profiles and figures."""
+    methods, weights, histograms = [], [], []
+    for method in timer.settings.timing.methods:
+        profile = timer.profile(method)
+        profile.save(run.folder / FOLDER / f"{method}.npz")
+        run.facts[f"netlist digest, {method}"] = profile.netlist
+        methods.append(summary(profile, timer.bound_ps))
+        weights.append(weight_rows(profile, timer.bound_ps))
+        histograms.append(histogram_rows(profile))
+    _write(run, "methods", pl.DataFrame([asdict(one) for one in methods]))
+    _write(run, "weights", pl.concat(weights))
+    _write(run, "histogram", pl.concat(histograms))
+    return tuple(methods)
 
 
 def _opensta(timer: CellTimer) -> tuple[float | None, str]:
