@@ -63,6 +63,22 @@ def test_each_target_is_a_point_that_saves_it() -> None:
     assert points[0].validation.loss < points[1].validation.loss
 
 
+def test_targets_from_the_start_have_epochs_of_their_own_and_know_what_tuning_does() -> None:
+    def way(each_from_start: bool) -> tuple[list[Point], list[Event]]:
+        chosen = replace(CONFIG.rate_distortion, each_from_start=each_from_start, rounds=1, corrections=0)
+        points, journal, _ = run(replace(CONFIG, rate_distortion=chosen))
+        return points, journal
+
+    (one, two), journal = way(each_from_start=True)
+    (same, after), _ = way(each_from_start=False)
+    assert (one.setting, one.validation) == (same.setting, same.validation)
+    assert two.validation != after.validation
+    first, second = (event for event in journal if isinstance(event, FineTuned))
+    assigned = [event for event in journal if isinstance(event, AssignmentTried) and event.accepted]
+    drift = first.saving - assigned[0].saving
+    assert assigned[1].goal == pytest.approx(second.target - drift)
+
+
 def test_layers_use_few_legal_values_with_zero_and_linear_layers_all() -> None:
     points, _, subject = run()
     subject.restore(points[-1].state)

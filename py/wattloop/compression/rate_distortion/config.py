@@ -14,8 +14,8 @@ class RateDistortionConfig:
     """Which energies are aimed at, and how long the way to them is.
 
     Attributes:
-        targets: shares of the int8 network's dynamic energy to save, as real tiles measure it on training images; each
-            is the start of the next, so that they give a front. They ascend.
+        targets: shares of the int8 network's dynamic energy to save, as real tiles measure it on training images. They
+            ascend, and give a front.
         values: weight values that a layer may use, 0 included.
         rounds: assignments on the way from one target to the next, each followed by fine-tuning.
         round_epochs: fine-tuning after each of them but the last, epochs.
@@ -30,6 +30,8 @@ class RateDistortionConfig:
             come back, and energy with them.
         trust: weight of each weight's own Fisher information against the mean of its layer, 0 to 1.
         signs: negate filters whose negatives cost less; no result moves.
+        each_from_start: bring the int8 network to each target, whose epochs then are its own; otherwise each target is
+            the start of the next.
         measured_images: training images whose tiles are simulated to hold the target.
         trials: assignments that are simulated to meet a target, at most.
     """
@@ -47,6 +49,7 @@ class RateDistortionConfig:
     hold_zeros: bool = True
     trust: float = 0.5
     signs: bool = True
+    each_from_start: bool = False
     measured_images: int = 1
     trials: int = 6
 

@@ -1,4 +1,4 @@
-"""Rate-distortion compression as a method: a network for each energy target, each the start of the next."""
+"""Rate-distortion compression as a method: a network for each energy target."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ class RateDistortion:
         search = Search(lab, gauge)
         if config.rate_distortion.signs:
             search.choose_signs()
+        start = search.place()
         for target in config.rate_distortion.targets:
+            if config.rate_distortion.each_from_start:
+                search.return_to(start)
             try:
                 quality = search.reach(target)
             except OutOfTimeError:

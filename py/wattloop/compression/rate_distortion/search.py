@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,14 @@ from wattloop.power.oracle import EnergyOracle
 
 class OutOfTimeError(Exception):
     """The budget of time is spent."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a search may return to: the network's state, and what it saves there."""
+
+    state: object
+    saving: float
 
 
 class Search:
@@ -63,6 +71,15 @@ class Search:
         if flipped:
             self.saving = self._gauge.saving()
             self._tell(SignsFlipped(tuple(flipped), tuple(flipped.values()), self.saving))
+
+    def place(self) -> Place:
+        """Where it stands."""
+        return Place(self._subject.snapshot(), self.saving)
+
+    def return_to(self, place: Place) -> None:
+        """Stand there again; what fine-tuning makes of a saving stays known."""
+        self._subject.restore(place.state)
+        self.saving = place.saving
 
     def reach(self, target: float) -> Quality:
         """Bring the network to `target`; its quality there.
