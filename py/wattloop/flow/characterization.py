@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def characterize_flow(
         run.facts |= simulator.cell.facts
         if statistics is None:
             trained = trained_network(settings, store=store, progress=progress)
-            ((table, observed),) = _tables(
+            ((table, observed),) = characterized_layers(
                 simulator, _traces(settings, trained, [_layer(settings, trained)], run, progress), run
             )
         else:
@@ -111,7 +112,7 @@ def characterize_network(
     with Simulator.working(settings, store=store, progress=progress) as simulator:
         run.facts |= simulator.cell.facts
         trained = trained_network(settings, store=store, progress=progress)
-        found = _tables(simulator, _traces(settings, trained, list(trained.network.layers), run, progress), run)
+        found = characterized_layers(simulator, _traces(settings, trained, list(trained.network.layers), run, progress), run)
     report(run, progress)
     return tuple(_summary(table, None) for table, _ in found)
 
@@ -172,7 +173,7 @@ def _traces(
     return [fitted(layer, settings.hardware.array.mac).trace for layer in seen]
 
 
-def _tables(simulator: Simulator, traces: list[LayerTrace], run: Run) -> list[tuple[EnergyTable, SavedModel]]:
+def characterized_layers(simulator: Simulator, traces: Sequence[LayerTrace], run: Run) -> list[tuple[EnergyTable, SavedModel]]:
     """The table of each layer, and what it rests on; both are kept in the run."""
     oracle, found = simulator.tables(traces), []
     for scope in simulator.kind.scopes(traces):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattloop.activity.backend import backend
 from wattloop.arith.layer import LayerTrace
 from wattloop.compression.campaign import Mapper, Profilers
 from wattloop.compression.config import CompressConfig
@@ -14,6 +15,8 @@ from wattloop.compression.mapping.choose import choose_mappings
 from wattloop.compression.methods import chosen
 from wattloop.compression.stream import JOURNAL
 from wattloop.errors import ConfigError
+from wattloop.flow.cells import Stage, keep_cells
+from wattloop.flow.estimation import tracer
 from wattloop.flow.events import Watch
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.judging import Judge
@@ -31,7 +34,7 @@ from wattloop.flow.timed import Timed, timed_cell
 from wattloop.flow.training import WEIGHT_BITS, Trained, legal_weights, trained_network
 from wattloop.gates.spec import MacSpec
 from wattloop.gates.templates import templates
-from wattloop.power.oracle import HardwareMapping
+from wattloop.power.oracle import IDENTITY, HardwareMapping
 from wattloop.power.tile_energies import check_mapping
 from wattloop.runs import Run
 from wattloop.store import Store, content_key
@@ -72,6 +75,7 @@ def compress_flow(
         with resumption(progress_folder(settings, trained, simulator), lambda: found[0].out_of_time) as folder:
             found.append(_compress(settings, trained, simulator, progress, folder))
             found[0].save(run.folder / COMPRESSION)
+            _keep_cells(settings, trained, simulator, found[0], run)
             report(run, progress)
     return found[0]
 
@@ -218,6 +222,20 @@ def _compress(
             legal=legal_weights(settings.hardware.array.mac),
             workers=simulator.workers,
         )
+
+
+def _keep_cells(
+    settings: Settings, trained: Trained, simulator: Simulator, found: CompressionResult, run: Run
+) -> None:
+    """The cells of a tile of the dearest layer before and after."""
+    if found.network is None:
+        return
+    layer, mac = found.layers[0].layer, settings.hardware.array.mac
+    image = trained.dataset.test.images[:1]
+    before, after = (tracer(network, image, mac, [layer])([0])[0] for network in (trained.network, found.network))
+    mapping = IDENTITY if found.best is None else found.points[found.best].mappings.get(layer, IDENTITY)
+    stages = Stage("int8", before), Stage("compressed", after, mapping)
+    keep_cells(run, simulator, backend(settings.measure.simulator), *stages)
 
 
 def progress_folder(settings: Settings, trained: Trained, simulator: Simulator) -> Path:

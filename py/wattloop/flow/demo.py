@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattloop import resources
+from wattloop.flow.characterization import characterized_layers
 from wattloop.flow.compression import compress_flow
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
@@ -29,7 +30,8 @@ def demo_flow(
 ) -> CompressionResult:
     """Synthesise, train, characterise every layer in scope, compress and report, all in one run.
 
-    The run gets the int8 network, its tables of energy by weight value, `compression/` and the report.
+    The run gets the int8 network, statistics of its layers and their tables of energy by weight value, `compression/`
+    and the report.
     """
     from wattloop.nn.trace import trace
 
@@ -40,6 +42,5 @@ def demo_flow(
     trained = trained_network(settings, store=store, progress=progress)
     layers = [n for n, q in trained.network.layers.items() if settings.compress.scope == "all" or q.kind == "conv"]
     images = trained.dataset.train.images[: settings.compress.profile_images]
-    for name, table in simulator.tables(trace(trained.network, images, layers=layers)).tables.items():
-        table.save(run.folder / "tables" / f"{name}.parquet")
+    characterized_layers(simulator, trace(trained.network, images, layers=layers), run)
     return compress_flow(settings, run, store=store, progress=progress)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.representable import fitted
+from wattloop.flow.cells import Stage, dearest, keep_cells
 from wattloop.flow.fitting import fit_facts
 from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
@@ -55,6 +56,9 @@ def estimate_flow(settings: Settings, run: Run, *, store: Store | None = None, p
         oracle = simulator.tables(profiled)
         for name, table in oracle.tables.items():
             table.save(run.folder / "tables" / f"{name}.parquet")
+        layer = dearest({row.layer: row.by_tiles.energy.dynamic_fj for row in estimate.layers})
+        (shown,) = (seen for seen in profiled if seen.layer.name == layer)
+        keep_cells(run, simulator, simulator.backend, Stage("int8", shown))
         run.facts |= {
             "network key": trained.key,
             "simulator": simulator.backend.name,

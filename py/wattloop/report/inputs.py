@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,10 +16,16 @@ from wattloop.compression.rows import Row
 from wattloop.errors import OldFormatError, StorageError
 from wattloop.power.exploration import Exploration
 from wattloop.power.verdict import LayerVerdict, load_verdict
+from wattloop.report.seen import Seen, stored_statistics
 from wattloop.report.timing import StoredTiming
 
 T = TypeVar("T")
 
+
+_PARTS = (
+    *("compression/", "estimate.parquet", "exploration/", "tables/*.parquet", "verdict.parquet", "grouping.parquet"),
+    *("timing/", "cells.parquet", "statistics/*.npz", "history.json", "savings.json"),
+)
 
 # The Arrow schema and the names of all nets are for programs.
 _LONG_METADATA = ("ARROW:schema", "nets")
@@ -98,6 +104,11 @@ class StoredRun:
         transitions: what `wattloop statistics` found; None without.
         exploration: cells side by side; None without them.
         timing: settling times of the cell; None without them.
+        cells: `cells.parquet`: energy of every cell of the array during one tile; None without.
+        seen: `statistics/*.npz`: transitions of every layer whose statistics are kept.
+        history: `history.json`: how training went, a row an epoch.
+        mappings: `savings.json`: what layers laid onto the array at less cost save.
+        exhibit: what `wattloop reproduce` found; None without.
     """
 
     folder: Path
@@ -110,6 +121,16 @@ class StoredRun:
     transitions: Transitions | None = None
     exploration: Exploration | None = None
     timing: StoredTiming | None = None
+    cells: pl.DataFrame | None = None
+    seen: tuple[Seen, ...] = ()
+    history: tuple[Mapping[str, Any], ...] = ()
+    mappings: tuple[Mapping[str, Any], ...] = ()
+    exhibit: Mapping[str, Any] | None = None
+
+    @property
+    def title(self) -> str:
+        """As the run calls itself: while it is written, its folder has another name."""
+        return self.provenance.get("title") or self.folder.resolve().name
 
 
 def read_run(folder: Path) -> StoredRun:
@@ -120,22 +141,45 @@ def read_run(folder: Path) -> StoredRun:
     """
     if not folder.is_dir():
         raise StorageError(f"there is no run folder {folder}")
-    compression = _compression(folder / "compression") if (folder / "compression").is_dir() else None
-    tables = tuple(_table(path) for path in sorted((folder / "tables").glob("*.parquet")))
-    estimate = _frame(folder / "estimate.parquet") if (folder / "estimate.parquet").is_file() else None
-    verdict = tuple(load_verdict(folder / "verdict.parquet")) if (folder / "verdict.parquet").is_file() else ()
-    transitions = _transitions(folder) if (folder / "grouping.parquet").is_file() else None
-    exploration = Exploration.load(folder / "exploration") if (folder / "exploration").is_dir() else None
-    timing = StoredTiming.load(folder / "timing") if (folder / "timing").is_dir() else None
-    if not (compression or exploration or estimate is not None or tables or verdict or transitions or timing):
-        wanted = (
-            "compression/, estimate.parquet, exploration/, tables/*.parquet, verdict.parquet, grouping.parquet, timing/"
-        )
-        raise StorageError(f"{folder} holds none of {wanted}: nothing to report on")
     provenance = _read(folder / "provenance.json", _json_mapping, dict[str, Any]())
     settings = _read(folder / "config.toml", Path.read_text, "")
-    found = (compression, estimate, tables, verdict, transitions, exploration, timing)
-    return StoredRun(folder, provenance, settings, *found)
+    found = StoredRun(folder, provenance, settings, **_results(folder), **_rest(folder, provenance, settings))
+    if not any(present(getattr(found, entry.name)) for entry in fields(found)[3:]):
+        raise StorageError(f"{folder} holds none of {', '.join(_PARTS)}: nothing to report on")
+    return found
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    return {
+        "compression": _if_there(folder / "compression", _compression),
+        "estimate": _if_there(folder / "estimate.parquet", _frame),
+        "tables": tuple(_table(path) for path in sorted((folder / "tables").glob("*.parquet"))),
+        "verdict": tuple(_if_there(folder / "verdict.parquet", load_verdict) or ()),
+        "transitions": _transitions(folder) if (folder / "grouping.parquet").is_file() else None,
+        "exploration": _if_there(folder / "exploration", Exploration.load),
+        "timing": _if_there(folder / "timing", StoredTiming.load),
+    }
+
+
+def _rest(folder: Path, provenance: Mapping[str, Any], settings: str) -> dict[str, Any]:
+    command, _, name = str(provenance.get("command", "")).partition(" ")
+    exhibit = folder / f"{Path(name).name}.json"
+    return {
+        "cells": _if_there(folder / "cells.parquet", _frame),
+        "seen": stored_statistics(folder, settings),
+        "history": tuple(_read(folder / "history.json", _json_rows, [])),
+        "mappings": tuple(_read(folder / "savings.json", _json_mapping, dict[str, Any]()).get("rows", ())),
+        "exhibit": _if_there(exhibit, _json_mapping) if command == "reproduce" else None,
+    }
+
+
+def _if_there(path: Path, reader: Callable[[Path], T]) -> T | None:
+    return _read(path, reader) if path.exists() else None
+
+
+def present(part: object) -> bool:
+    """Whether a run has that part of a `StoredRun`."""
+    return bool(part) if isinstance(part, tuple) else part is not None
 
 
 def _compression(folder: Path) -> Compression:
@@ -174,6 +218,13 @@ def _json_mapping(path: Path) -> dict[str, Any]:
     found = json.loads(path.read_text())
     if not isinstance(found, dict):
         raise ValueError("not a mapping")
+    return found
+
+
+def _json_rows(path: Path) -> list[Mapping[str, Any]]:
+    found = json.loads(path.read_text())
+    if not isinstance(found, list):
+        raise ValueError("not a list")
     return found
 
 

@@ -40,7 +40,7 @@ def _line(row: Row, mark: str) -> dict[str, str]:
     return {
         "": mark,
         "method": row.method,
-        "setting": f"{row.setting} (laid out)" if row.mapped else row.setting,
+        "setting": label(row),
         "validation": percent(row.validation),
         "test": percent(row.accuracy),
         "drop, points": f"{row.drop_points:.2f}",
@@ -52,11 +52,16 @@ def _line(row: Row, mark: str) -> dict[str, str]:
     }
 
 
+def label(row: Row) -> str:
+    """A network's setting, and whether it is laid onto the array at less cost."""
+    return f"{row.setting} (laid out)" if row.mapped else row.setting
+
+
 def energies(compression: Compression) -> pl.DataFrame:
     """The energies behind the savings, int8 first."""
     unit = energy_unit([row.array_int8_fj for row in compression.rows])
     lines = [_energies("int8", compression.rows[0], "_int8", unit.in_fj)]
-    lines += [_energies(f"{row.method} {row.setting}", row, "", unit.in_fj) for row in compression.rows]
+    lines += [_energies(f"{row.method} {label(row)}", row, "", unit.in_fj) for row in compression.rows]
     return pl.DataFrame(lines).rename({name: f"{name}, {unit.name} per image" for name in ACCOUNTINGS})
 
 

@@ -30,10 +30,12 @@ class StoredTiming:
     Attributes:
         methods: one each.
         weights: a row a method and weight.
+        histogram: a row a method, weight and bin of settling times that holds anything.
     """
 
     methods: tuple[MethodTiming, ...]
     weights: pl.DataFrame
+    histogram: pl.DataFrame
 
     @classmethod
     def load(cls, folder: Path) -> StoredTiming:
@@ -43,8 +45,10 @@ class StoredTiming:
             StorageError: missing or damaged.
         """
         try:
-            methods = pl.read_parquet(folder / "methods.parquet").to_dicts()
-            return cls(tuple(MethodTiming(**row) for row in methods), pl.read_parquet(folder / "weights.parquet"))
+            methods, weights, histogram = (
+                pl.read_parquet(folder / f"{name}.parquet") for name in ("methods", "weights", "histogram")
+            )
+            return cls(tuple(MethodTiming(**row) for row in methods.to_dicts()), weights, histogram)
         except (OSError, TypeError, pl.exceptions.PolarsError) as error:
             raise StorageError(f"cannot read {folder}: {error}; run `wattloop timing` again") from error
 
