@@ -36,7 +36,7 @@ def print_result(result: CompressionResult, out: Path) -> None:
         output.print_table("Networks, in all accountings", *networks(result))
     for line in bounded.origins(result.rows):
         typer.echo(f"Supply {line}")
-    typer.echo(f"\n{out / 'report.md'}")
+    typer.echo(f"\n{out / 'report.html'}\n{out / 'report.md'}")
 
 
 def figures(result: CompressionResult, out: Path) -> dict[str, object]:

@@ -112,7 +112,9 @@ def characterize_network(
     with Simulator.working(settings, store=store, progress=progress) as simulator:
         run.facts |= simulator.cell.facts
         trained = trained_network(settings, store=store, progress=progress)
-        found = characterized_layers(simulator, _traces(settings, trained, list(trained.network.layers), run, progress), run)
+        found = characterized_layers(
+            simulator, _traces(settings, trained, list(trained.network.layers), run, progress), run
+        )
     report(run, progress)
     return tuple(_summary(table, None) for table, _ in found)
 
@@ -173,7 +175,9 @@ def _traces(
     return [fitted(layer, settings.hardware.array.mac).trace for layer in seen]
 
 
-def characterized_layers(simulator: Simulator, traces: Sequence[LayerTrace], run: Run) -> list[tuple[EnergyTable, SavedModel]]:
+def characterized_layers(
+    simulator: Simulator, traces: Sequence[LayerTrace], run: Run
+) -> list[tuple[EnergyTable, SavedModel]]:
     """The table of each layer, and what it rests on; both are kept in the run."""
     oracle, found = simulator.tables(traces), []
     for scope in simulator.kind.scopes(traces):

@@ -224,9 +224,7 @@ def _compress(
         )
 
 
-def _keep_cells(
-    settings: Settings, trained: Trained, simulator: Simulator, found: CompressionResult, run: Run
-) -> None:
+def _keep_cells(settings: Settings, trained: Trained, simulator: Simulator, found: CompressionResult, run: Run) -> None:
     """The cells of a tile of the dearest layer before and after."""
     if found.network is None:
         return

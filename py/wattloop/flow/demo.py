@@ -12,7 +12,7 @@ from wattloop.flow.inputs import check_inputs
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
-from wattloop.flow.training import train_flow, trained_network
+from wattloop.flow.training import keep_trained, trained_network
 from wattloop.runs import Run
 from wattloop.store import Store
 
@@ -38,7 +38,7 @@ def demo_flow(
     check_inputs(settings, progress)
     simulator = Simulator.of(settings, store=store, progress=progress)
     run.facts |= simulator.cell.facts
-    train_flow(settings, run, store=store, progress=progress)
+    keep_trained(settings, run, store=store, progress=progress)
     trained = trained_network(settings, store=store, progress=progress)
     layers = [n for n, q in trained.network.layers.items() if settings.compress.scope == "all" or q.kind == "conv"]
     images = trained.dataset.train.images[: settings.compress.profile_images]

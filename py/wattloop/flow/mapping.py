@@ -22,6 +22,7 @@ from wattloop.flow.inputs import check_inputs
 from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.preload import preload_fj_of
 from wattloop.flow.progress import SILENT, Progress
+from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, trained_network
@@ -84,7 +85,7 @@ class MappingReport:
 def mapping_flow(
     settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT
 ) -> MappingReport:
-    """Choose mappings and measure them; the run gets `mapping.json` and `savings.json`.
+    """Choose mappings and measure them; the run gets `mapping.json`, `savings.json` and the report.
 
     The array gets registers for offsets (`psum_preload`), which its cells' energy does not depend on.
 
@@ -105,10 +106,11 @@ def mapping_flow(
         bench = _Bench(settings, simulator, trained, progress)
         run.facts |= fit_facts(bench.as_trained, hardware.array.mac, progress)
         run.facts |= {"network key": trained.key, "simulator": settings.mapping.simulator}
-        report = bench.report()
-    save_mappings(run.folder / MAPPING, report.mappings)
-    run.write(SAVINGS, json.dumps({"rows": [asdict(row) for row in report.rows]}, indent=1) + "\n")
-    return report
+        found = bench.report()
+    save_mappings(run.folder / MAPPING, found.mappings)
+    run.write(SAVINGS, json.dumps({"rows": [asdict(row) for row in found.rows]}, indent=1) + "\n")
+    report(run, progress)
+    return found
 
 
 def on_few_tiles(simulator: Simulator, traces: Sequence[LayerTrace], chosen: MappingSettings, by: str) -> TileOracle:

@@ -8,7 +8,7 @@ from wattloop.runs import Run
 
 
 def report(run: Run, progress: Progress) -> None:
-    """Write `report.md` and its plots into the run, its provenance included."""
+    """Write `report.html`, `report.md` and its plots into the run, its provenance included."""
     with progress.step("writing the report"):
         run.record()
         write_report(run.folder)

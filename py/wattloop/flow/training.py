@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattloop.flow.progress import SILENT, Progress
+from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
 from wattloop.flow.training_stages import FLOAT, HISTORY, NETWORK, WEIGHT_BITS, History, Stages, legal_weights
 from wattloop.runs import Run
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from wattloop.nn.models import Normalized
     from wattloop.nn.network import QuantizedNetwork
 
-__all__ = ["WEIGHT_BITS", "Trained", "legal_weights", "load_dataset", "train_flow", "trained_network"]
+__all__ = ["WEIGHT_BITS", "Trained", "keep_trained", "legal_weights", "load_dataset", "train_flow", "trained_network"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +97,14 @@ def _from_checkpoint(stages: Stages, path: Path) -> Trained:
 
 
 def train_flow(settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT) -> History:
+    """Train, and keep what comes out in the run, with a report where there was anything to train."""
+    history = keep_trained(settings, run, store=store, progress=progress)
+    if history:
+        report(run, progress)
+    return history
+
+
+def keep_trained(settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT) -> History:
     """Train, keep `float.safetensors`, `network.safetensors` and `history.json` in the run, and return the history."""
     trained = trained_network(settings, store=store, progress=progress)
     if trained.float_file is not None:

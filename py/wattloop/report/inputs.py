@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,6 +109,7 @@ class StoredRun:
         history: `history.json`: how training went, a row an epoch.
         mappings: `savings.json`: what layers laid onto the array at less cost save.
         exhibit: what `wattloop reproduce` found; None without.
+        pictures: its plots as PNG, by name.
     """
 
     folder: Path
@@ -126,6 +127,7 @@ class StoredRun:
     history: tuple[Mapping[str, Any], ...] = ()
     mappings: tuple[Mapping[str, Any], ...] = ()
     exhibit: Mapping[str, Any] | None = None
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -163,13 +165,16 @@ def _results(folder: Path) -> dict[str, Any]:
 
 def _rest(folder: Path, provenance: Mapping[str, Any], settings: str) -> dict[str, Any]:
     command, _, name = str(provenance.get("command", "")).partition(" ")
-    exhibit = folder / f"{Path(name).name}.json"
+    file = folder / f"{Path(name).name}.json"
+    exhibit = _if_there(file, _json_mapping) if command == "reproduce" else None
+    plots = [folder / "plots" / f"{Path(plot).name}.png" for plot in (exhibit or {}).get("plots", ())]
     return {
         "cells": _if_there(folder / "cells.parquet", _frame),
         "seen": stored_statistics(folder, settings),
         "history": tuple(_read(folder / "history.json", _json_rows, [])),
         "mappings": tuple(_read(folder / "savings.json", _json_mapping, dict[str, Any]()).get("rows", ())),
-        "exhibit": _if_there(exhibit, _json_mapping) if command == "reproduce" else None,
+        "exhibit": exhibit,
+        "pictures": {path.stem: _read(path, Path.read_bytes) for path in plots},
     }
 
 
@@ -179,7 +184,7 @@ def _if_there(path: Path, reader: Callable[[Path], T]) -> T | None:
 
 def present(part: object) -> bool:
     """Whether a run has that part of a `StoredRun`."""
-    return bool(part) if isinstance(part, tuple) else part is not None
+    return bool(part) if isinstance(part, tuple | dict) else part is not None
 
 
 def _compression(folder: Path) -> Compression:

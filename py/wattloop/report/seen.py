@@ -95,7 +95,11 @@ def _shares(model: SavedModel, bits: int) -> tuple[Float, Float, int]:
     least = -128 if model.activations.size and int(model.activations.min()) < 0 else 0
     weights = _weights(model)
     groups = psum_group(model.psums, bits)
-    return _counted(model.activations.astype(np.int64) - least, weights, _LEVELS), _counted(groups, weights, GROUPS), least
+    return (
+        _counted(model.activations.astype(np.int64) - least, weights, _LEVELS),
+        _counted(groups, weights, GROUPS),
+        least,
+    )
 
 
 def _weights(model: JointStatistics) -> Float:

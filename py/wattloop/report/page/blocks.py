@@ -47,6 +47,15 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A plot that another part of the run drew: what it shows, and a data URI."""
+
+    title: str
+    uri: str
+    kind: str = field(default="picture", init=False)
+
+
+@dataclass(frozen=True)
 class Listing:
     """Text as it stands in a file."""
 
@@ -81,7 +90,7 @@ class Timeline:
     kind: str = field(default="timeline", init=False)
 
 
-Block = Words | Facts | Grid | Listing | Timeline | Plots
+Block = Words | Facts | Grid | Picture | Listing | Timeline | Plots
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,8 @@ def _empty(block: Block) -> bool:
         parts = block.chapters
     elif isinstance(block, Facts):
         parts = block.facts
+    elif isinstance(block, Picture):
+        parts = block.uri
     else:
         parts = block.panels
     return not parts

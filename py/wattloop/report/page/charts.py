@@ -140,13 +140,13 @@ class BarChart:
         title: above them.
         says: what a reader who does not see them is told.
         rows: from top to bottom.
-        legend: (colour, name) of the segments.
+        wide: the names of the bars take more room than one word's.
     """
 
     title: str
     says: str
     rows: tuple[BarRow, ...]
-    legend: tuple[tuple[str, str], ...] = ()
+    wide: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,13 @@ from wattloop.report.inputs import StoredRun
 from wattloop.report.page import summary
 from wattloop.report.page.blocks import Facts, Page, Section
 from wattloop.report.page.render import write_page
-from wattloop.report.page.sections import cells, curves, decisions, energy, estimate, networks, others, seen, timing, weights
+from wattloop.report.page.sections import cells, curves, decisions, energy, estimate, networks, seen, timing, weights
+from wattloop.report.page.sections.exhibit import exhibit
+from wattloop.report.page.sections.exploration import cells_side_by_side
+from wattloop.report.page.sections.mappings import mappings
 from wattloop.report.page.sections.provenance import provenance
+from wattloop.report.page.sections.training import training
+from wattloop.report.page.sections.verdicts import verdicts
 from wattloop.report.units import percent
 
 FILE = "report.html"
@@ -42,18 +47,18 @@ def foot(run: StoredRun) -> str:
 def _sections(run: StoredRun) -> Iterator[Section | None]:
     found = run.compression
     if run.exhibit is not None:
-        yield others.exhibit(run.exhibit)
+        yield exhibit(run.exhibit, run.pictures)
     if found is not None:
         yield networks.accuracy(found)
         yield energy.before_and_after(found)
     if run.estimate is not None:
         yield estimate.energy(run.estimate)
     if run.verdict:
-        yield others.verdicts(run.verdict)
+        yield verdicts(run.verdict)
     if run.exploration is not None:
-        yield others.cells_side_by_side(run.exploration)
+        yield cells_side_by_side(run.exploration)
     if run.mappings:
-        yield others.mappings(run.mappings)
+        yield mappings(run.mappings)
     yield curves.by_value(run)
     if run.cells is not None:
         yield cells.heat_maps(run.cells)
@@ -64,5 +69,5 @@ def _sections(run: StoredRun) -> Iterator[Section | None]:
     if run.timing is not None:
         yield timing.settling(run.timing, run.provenance)
     if run.history:
-        yield others.training(run.history)
+        yield training(run.history)
     yield provenance(run)

@@ -12,9 +12,10 @@ from wattloop.report.page.axes import Tick
 from wattloop.report.page.blocks import Page
 from wattloop.report.page.charts import BarChart, Chart, HeatMap
 from wattloop.report.page.drawing import draw
+from wattloop.report.units import MINUS
 from wattloop.store import write_atomic
 
-_NUMERIC = set("0123456789.,±%+-−· ")
+_NUMERIC = set("0123456789.,±%+-· " + MINUS)
 # Below so many per cent of each other the names of ticks would touch on a narrow screen.
 _CROWDED = 9.0
 

@@ -84,6 +84,12 @@ class Exhibit:
             "paper": list(self.paper),
             "claims": [asdict(claim) for claim in self.claims],
             "findings": list(self.findings),
+            "tables": {
+                title: {"columns": table.columns, "rows": [list(row) for row in table.rows()]}
+                for title, table in self.tables.items()
+            },
+            "conventions": self.conventions,
+            "plots": list(self.plots),
         }
         found: dict[str, Any] = _legal(whole)
         return found

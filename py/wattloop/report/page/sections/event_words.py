@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wattloop.report.page.blocks import Step
-from wattloop.report.units import percent
+from wattloop.report.units import percent, signed
 
 Event = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ _LISTED = 40
 def _listed(values: Sequence[int]) -> str:
     if len(values) > _LISTED:
         return f"{len(values)} values from {values[0]} to {values[-1]}"
-    return ", ".join(map(str, values)).replace("-", "−")
+    return signed(", ".join(map(str, values)))
 
 
 def _named(layers: Sequence[str]) -> str:
@@ -94,7 +94,8 @@ def _safe(event: Event) -> Step:
     holds = "holds" if event["holds"] else "does not hold"
     return Step(
         "safe set",
-        f"{len(event['values'])} values {holds} the accuracy ({percent(event['accuracy'])}): {_listed(event['values'])}",
+        f"{len(event['values'])} values {holds} the accuracy ({percent(event['accuracy'])}): "
+        f"{_listed(event['values'])}",
         "" if event["holds"] else "refused",
     )
 
@@ -154,8 +155,8 @@ def _assigned(event: Event) -> Step:
     most = max((len(values) for values in event["values"]), default=0)
     return Step(
         "weights assigned",
-        f"goal {percent(event['goal'])}: {percent(event['saving'])} saved with at most {most} values a layer, predicted "
-        f"loss {event['predicted_loss']:.3g} nats",
+        f"goal {percent(event['goal'])}: {percent(event['saving'])} saved with at most {most} values a layer, "
+        f"predicted loss {event['predicted_loss']:.3g} nats",
         "taken" if event["accepted"] else "refused",
     )
 

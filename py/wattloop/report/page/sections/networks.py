@@ -16,9 +16,8 @@ from wattloop.report.page.blocks import Block, Grid, Section, Words, section
 from wattloop.report.page.charts import COLOURS, RING, SHAPES, Chart, Dots, Line, Mark, Plots, Rule
 from wattloop.report.units import percent
 
-
 # Points below the bound that the plot still shows.
-_FAR_POINTS = 15.0
+FAR_POINTS = 15.0
 
 
 def accuracy(compression: Compression) -> Section | None:
@@ -65,7 +64,9 @@ def _methods(compression: Compression, images: int) -> list[Dots]:
 def dots(name: str, rows: Sequence[Row], number: int, images: int | None) -> Dots:
     """Networks as points; who made them is told by colour and shape."""
     x, y = places(rows)
-    texts = [f"{row.method} {label(row)}: {percent(row.accuracy)}, {percent(row.datapath_saving)} saved" for row in rows]
+    texts = [
+        f"{row.method} {label(row)}: {percent(row.accuracy)}, {percent(row.datapath_saving)} saved" for row in rows
+    ]
     errors = [] if images is None else [spread(row, images) for row in rows]
     colour, shape = COLOURS[number % len(COLOURS)], number % SHAPES
     return Dots(name, x, y, texts, colour, shape, [100 * row.datapath_saving_error for row in rows], errors)
@@ -86,7 +87,7 @@ def accuracy_axis(rows: Sequence[Row], bound: float, images: int) -> Axis:
     """Test accuracies with their whiskers; networks that lost everything would squeeze the others into a line."""
     ends = [100 * row.accuracy + sign * spread(row, images) for row in rows for sign in (-1, 1)]
     ends += [100 * rows[0].accuracy_int8 + sign * spread(rows[0], images) for sign in (-1, 1)]
-    return spanning("test accuracy, %", [bound, *(end for end in ends if end > bound - _FAR_POINTS)], margin=0.08)
+    return spanning("test accuracy, %", [bound, *(end for end in ends if end > bound - FAR_POINTS)], margin=0.08)
 
 
 def spread(row: Row, images: int) -> float:

@@ -27,9 +27,7 @@ def provenance(run: StoredRun) -> Section | None:
     facts = {str(name): str(value) for name, value in run.provenance.items()} | _of_compression(run.compression)
     groups = {"Run": {name: facts[name] for name in _RUN if name in facts}}
     groups["Hardware, network and coverage"] = {
-        name: value
-        for name, value in facts.items()
-        if name not in (*_RUN, *_VERSIONS) and not name.startswith(_SEED)
+        name: value for name, value in facts.items() if name not in (*_RUN, *_VERSIONS) and not name.startswith(_SEED)
     }
     groups["Seeds"] = _seeds({n.removeprefix(_SEED): v for n, v in facts.items() if n.startswith(_SEED)})
     groups["Versions"] = {name: facts[name] for name in _VERSIONS if name in facts}
@@ -37,7 +35,10 @@ def provenance(run: StoredRun) -> Section | None:
     blocks += [Grid(title, _pairs(group)) for title, group in groups.items() if group]
     if run.tables:
         common, own = tables.table_provenance(run.tables)
-        blocks += [Grid("Tables of energy by weight value", _pairs(common)), Grid("Table by table", own.with_columns(pl.all().map_elements(_short, pl.String)), folded=True)]
+        blocks += [
+            Grid("Tables of energy by weight value", _pairs(common)),
+            Grid("Table by table", own.with_columns(pl.all().map_elements(_short, pl.String)), folded=True),
+        ]
     blocks.append(Listing("Every setting (config.toml)", run.settings.rstrip()))
     return section("provenance", "Provenance", blocks)
 

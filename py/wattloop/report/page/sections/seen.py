@@ -13,14 +13,14 @@ from wattloop.report.inputs import StoredRun
 from wattloop.report.page.axes import Axis, spanning
 from wattloop.report.page.blocks import Block, Grid, Section, Words, section
 from wattloop.report.page.charts import COLOURS, Chart, HeatMap, Line, Plots
-from wattloop.report.page.raster import gradient, raster
+from wattloop.report.page.raster import SELDOM, raster
 from wattloop.report.seen import Seen
 from wattloop.report.units import percent
 
 Float = npt.NDArray[np.float64]
 
 _LEAST, _MOST = 1e-6, 1.0
-_SCALE = ("10⁻⁶", "1", "share of the transitions, logarithmic; nothing where none was seen", gradient())
+_SCALE = ("10⁻⁶", "1", "share of the transitions, logarithmic; nothing where none was seen", SELDOM.gradient)
 
 
 def transitions(run: StoredRun) -> Section | None:
@@ -91,7 +91,9 @@ def _by_hamming(costs: pl.DataFrame) -> Plots | None:
     y = spanning("fJ of a MAC cycle", rows["mean_fj"], zero=True)
     x = Axis("bits of the partial sum that change", 0, float(rows["after"].max()))  # type: ignore[arg-type]
     chart = Chart("", "Mean energy by the Hamming distance of partial sums", x, y, marks)
-    table = rows.select("weight", "after", pl.col("mean_fj", "spread_fj").round(2)).rename({"after": "bits that change"})
+    table = rows.select("weight", "after", pl.col("mean_fj", "spread_fj").round(2)).rename(
+        {"after": "bits that change"}
+    )
     caption = "Mean energy of random transitions by the number of partial-sum bits that change (the paper's figure 2a)."
     return Plots([chart], caption, table, tall=True)
 
@@ -109,6 +111,6 @@ def _by_highest_bit(costs: pl.DataFrame) -> Plots | None:
         across, down = (Axis(f"highest bit {when}", 0, size) for when in ("after", "before"))
         says = f"Weight {weight}: mean energy by highest bit before and after"
         panels.append(HeatMap(f"w = {weight}", says, raster(grid, low, high), across, down))
-    scale = (f"{low:.0f}", f"{high:.0f}", "fJ of a MAC cycle", gradient())
+    scale = (f"{low:.0f}", f"{high:.0f}", "fJ of a MAC cycle", SELDOM.gradient)
     caption = "Mean energy by the highest bit of the partial sum before and after (the paper's figure 2b)."
     return Plots(panels, caption, pl.DataFrame(), scale=scale)

@@ -9,7 +9,7 @@ from wattloop.report import tables
 from wattloop.report.inputs import Compression
 from wattloop.report.page.axes import Axis, spanning, values_axis
 from wattloop.report.page.blocks import Grid, Section, section
-from wattloop.report.page.charts import GREY, Band, Chart, Dots, Line, Plots, Sticks
+from wattloop.report.page.charts import GREY, Band, Chart, Dots, Line, Mark, Plots, Sticks
 from wattloop.report.units import percent
 
 _LEGEND = (("band grey", "", "int8"), ("line c1", "", "compressed"))
@@ -46,10 +46,10 @@ def _shares(compression: Compression) -> pl.DataFrame:
         rows = compression.values.filter(layer=layer)
         line = {"layer": layer}
         for stage, name in (("before", "int8"), ("after", "compressed")):
-            counts = rows[f"histogram_{stage}"]
-            zeros = rows.filter(value=0)[f"histogram_{stage}"].sum()
+            counts = rows[f"histogram_{stage}"].to_numpy()
+            zeros = counts[rows["value"].to_numpy() == 0].sum()
             line[f"values in use, {name}"] = str(int((counts > 0).sum()))
-            line[f"zeros, {name}"] = percent(zeros / max(1, counts.sum()))
+            line[f"zeros, {name}"] = percent(float(zeros / max(1, counts.sum())))
         lines.append(line)
     return pl.DataFrame(lines)
 
@@ -71,22 +71,19 @@ def _curve(compression: Compression, layer: str) -> Chart:
     rows = compression.values.filter(layer=layer).sort("value")
     before, after = (rows[f"curve_{stage}"].to_numpy() for stage in ("before", "after"))
     kept = rows.filter(pl.col("allowed") & pl.col("curve_after").is_finite())
-    everything = len(kept) == len(rows)
-    points = pl.DataFrame(schema=kept.schema) if everything else kept
-    texts = [f"{value}: {fj:.1f} fJ" for value, fj in zip(points["value"], points["curve_after"], strict=True)]
-    marks = [
-        Line("int8", rows["value"], before, GREY),
-        Line("compressed", rows["value"], after),
-        Dots("", points["value"].to_list(), points["curve_after"].to_list(), texts, "c4", 0, size="small"),
-    ]
+    marks: list[Mark] = [Line("int8", rows["value"], before, GREY), Line("compressed", rows["value"], after)]
+    if len(kept) < len(rows):
+        texts = [f"{value}: {fj:.1f} fJ" for value, fj in zip(kept["value"], kept["curve_after"], strict=True)]
+        points = kept["value"].to_list(), kept["curve_after"].to_list()
+        marks.append(Dots("values kept", *points, texts, "c4", size="small"))
     y = spanning("fJ per MAC cycle", [*before, *after], zero=True)
     says = f"{layer}: energy by weight value before and after, {len(kept)} values kept"
-    return Chart(layer, says, values_axis(), y, marks if len(points) else marks[:2])
+    return Chart(layer, says, values_axis(), y, marks)
 
 
 def _extremes(compression: Compression, layer: str) -> dict[str, str]:
     rows = compression.values.filter(pl.col("layer") == layer, pl.col("curve_before").is_finite()).sort("curve_before")
-    mean = {stage: rows[f"curve_{stage}"].mean() for stage in ("before", "after")}
+    mean = {stage: float(rows[f"curve_{stage}"].to_numpy().mean()) for stage in ("before", "after")}
     return {
         "layer": layer,
         "cheapest values, int8": ", ".join(map(str, rows["value"].head(5))),
