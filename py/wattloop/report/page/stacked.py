@@ -13,6 +13,9 @@ from wattloop.report.units import EnergyUnit, energy_unit, with_error
 COLOURS = dict(zip(ORIGINS, ("c1", "c2", "c3", "pale", "grey"), strict=True))
 LEGEND = tuple((f"seg {COLOURS[column]}", "", name) for column, name in ORIGINS.items())
 
+# Per cent of the room: what the longest bar takes, and what stands for nothing.
+_ROOM, _HAIRLINE = 97.0, 0.4
+
 Row = Mapping[str, Any]
 
 
@@ -63,6 +66,6 @@ def stacked(name: str, row: Row, scale: Scale) -> Bar:
 
 
 def plain(name: str, value: float, most: float, text: str, colour: str = "c1") -> Bar:
-    """A bar of one part: `value` of `most`; what is below 0 has no length."""
-    width = max(0.0, 100 * value / most) if most > 0 else 0.0
+    """A bar of one part: `value` of `most`; nothing, or less, is a hairline."""
+    width = max(_HAIRLINE, _ROOM * value / most) if most > 0 else _HAIRLINE
     return Bar(name, (Segment(0.0, width, colour, text),), text)

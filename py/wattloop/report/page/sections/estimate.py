@@ -20,7 +20,7 @@ def energy(estimate: pl.DataFrame) -> Section | None:
         Grid("Table against simulated tiles", estimates.table_against_tiles(estimate)),
         Words(estimates.COMPARISON.replace("*", "").replace("`", "")),
     ]
-    return section("energy", "Energy by layer", blocks)
+    return section("estimate", "Energy of the layers", blocks)
 
 
 def _plot(estimate: pl.DataFrame) -> Plots:

@@ -32,7 +32,7 @@ def energy(runs: Sequence[Named]) -> Section | None:
     rows = tuple(
         BarRow(
             layer,
-            tuple(stacked(f"{name}, {stage}", by[layer], scale) for (name, stage), by in found.items() if layer in by),
+            tuple(stacked(f"{name}, {stage}".removesuffix(", "), by[layer], scale) for (name, stage), by in found.items() if layer in by),
         )
         for layer in common
     )
@@ -56,7 +56,7 @@ def _stages(run: StoredRun) -> dict[str, dict[str, Row]]:
         source = sources(run.compression)[-1]
         return {stage: dict(figures(run.compression, source, stage)) for stage in ("int8", "compressed")}
     if run.estimate is not None:
-        return {"estimate": {tiles["layer"]: tiles for _, tiles in estimates.pairs_of(run.estimate)}}
+        return {"": {tiles["layer"]: tiles for _, tiles in estimates.pairs_of(run.estimate)}}
     return {}
 
 
