@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from wattloop.compression.result import CompressionResult
 from wattloop.errors import ConfigError
+from wattloop.flow.cells import CELLS
 from wattloop.flow.compression import COMPRESSION, compress_flow
 from wattloop.flow.resumption import resumption
 from wattloop.flow.settings import Settings
@@ -90,8 +92,20 @@ def result(folder: Path) -> CompressionResult:
 def test_the_run_holds_everything(folder: Path) -> None:
     assert sorted(contents(folder)) == FILES
     names = {path.name for path in folder.parent.iterdir()}
-    assert names == {"config.toml", "provenance.json", "report.md", "plots", COMPRESSION}
+    assert names == {"config.toml", "provenance.json", "report.html", "report.md", "plots", CELLS, COMPRESSION}
     assert json.loads((folder.parent / "provenance.json").read_text())["simulator"] == "bitparallel-timed"
+
+
+def test_the_cells_of_a_tile_are_kept_before_and_after(folder: Path, result: CompressionResult) -> None:
+    cells = pl.read_parquet(folder.parent / CELLS)
+    assert set(cells["layer"]) == {result.layers[0].layer}
+    before, after = (cells.filter(stage=stage) for stage in ("int8", "compressed"))
+    assert len(before) == len(after) == 64 * 64
+    assert before["used"].sum() == after["used"].sum() > 0
+    # Clock pins take the same whatever the weights are; toggles cost less once the layer saves.
+    assert before["clock_fj"].sum() == pytest.approx(after["clock_fj"].sum(), rel=0.01)
+    switching = [stage.filter(pl.col("used"))["comb_switching_fj"].sum() for stage in (before, after)]
+    assert (switching[1] < switching[0]) == (result.best is not None)
 
 
 def test_validation_never_ends_below_the_bound(result: CompressionResult) -> None:

@@ -30,7 +30,7 @@ def done(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> subprocess.Com
 def test_it_prints_accuracies_energies_sets_and_the_report(done: subprocess.CompletedProcess[str]) -> None:
     for words in ("validation accuracy", "test accuracy", "energy by table", "energy by tiles", "conv1", "conv2"):
         assert words in done.stdout
-    assert done.stdout.splitlines()[-1] == "runs/demo/report.md"
+    assert done.stdout.splitlines()[-2:] == ["runs/demo/report.html", "runs/demo/report.md"]
     assert "conv2: settled" in done.stderr
 
 
@@ -66,6 +66,8 @@ def test_one_run_folder_holds_it_all(done: subprocess.CompletedProcess[str]) -> 
         "provenance.json",
         "network.safetensors",
         "history.json",
+        "cells.parquet",
+        "statistics/conv1.npz",
         "tables/conv1.parquet",
         "tables/conv2.parquet",
         "compression/result.json",
@@ -74,6 +76,11 @@ def test_one_run_folder_holds_it_all(done: subprocess.CompletedProcess[str]) -> 
     ):
         assert (run / name).is_file(), name
     assert (run / "report.md").read_text().startswith("# demo\n")
+    page = (run / "report.html").read_text()
+    sections = re.findall(r'<section id="(\w+)"', page)
+    wanted = ["accuracy", "energy", "values", "cells", "transitions", "weights", "decisions", "training", "provenance"]
+    assert sections == wanted
+    assert "<h1>demo</h1>" in page
 
 
 def test_its_own_settings_are_lenet5_on_digits() -> None:

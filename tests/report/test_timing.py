@@ -18,7 +18,9 @@ WEIGHTS = pl.DataFrame(
     {"method": "worst", "weight": [-1, 0, 1], "min_ps": [60.0, 12.0, 60.0], "median_ps": [80.0, 12.0, 79.0]}
     | {"max_ps": [97.0, 12.0, 90.0], "longest_ps": [99.0, 12.0, 92.0], "psum_ps": 60.0, "late": [100, 0, 28]}
 )
-HISTOGRAM = pl.DataFrame({"method": "worst", "weight": [0, 0, 1], "from_ps": [10, 60, 85], "transitions": [128, 256, 128]})
+HISTOGRAM = pl.DataFrame(
+    {"method": "worst", "weight": [0, 0, 1], "from_ps": [10, 60, 85], "transitions": [128, 256, 128]}
+)
 
 
 def stored(folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,14 +12,14 @@ import polars as pl
 from wattloop.arith.statistics import LayerStatistics
 from wattloop.compression.row_files import from_json
 from wattloop.compression.rows import Row
-from wattloop.errors import OldFormatError, StorageError
+from wattloop.errors import StorageError
 from wattloop.power.exploration import Exploration
 from wattloop.power.verdict import LayerVerdict, load_verdict
+from wattloop.report.files import frame, json_lines, json_mapping, json_rows, read
 from wattloop.report.seen import Seen, stored_statistics
 from wattloop.report.timing import StoredTiming
 
 T = TypeVar("T")
-
 
 _PARTS = (
     *("compression/", "estimate.parquet", "exploration/", "tables/*.parquet", "verdict.parquet", "grouping.parquet"),
@@ -143,8 +142,8 @@ def read_run(folder: Path) -> StoredRun:
     """
     if not folder.is_dir():
         raise StorageError(f"there is no run folder {folder}")
-    provenance = _read(folder / "provenance.json", _json_mapping, dict[str, Any]())
-    settings = _read(folder / "config.toml", Path.read_text, "")
+    provenance = read(folder / "provenance.json", json_mapping, dict[str, Any]())
+    settings = read(folder / "config.toml", Path.read_text, "")
     found = StoredRun(folder, provenance, settings, **_results(folder), **_rest(folder, provenance, settings))
     if not any(present(getattr(found, entry.name)) for entry in fields(found)[3:]):
         raise StorageError(f"{folder} holds none of {', '.join(_PARTS)}: nothing to report on")
@@ -154,7 +153,7 @@ def read_run(folder: Path) -> StoredRun:
 def _results(folder: Path) -> dict[str, Any]:
     return {
         "compression": _if_there(folder / "compression", _compression),
-        "estimate": _if_there(folder / "estimate.parquet", _frame),
+        "estimate": _if_there(folder / "estimate.parquet", frame),
         "tables": tuple(_table(path) for path in sorted((folder / "tables").glob("*.parquet"))),
         "verdict": tuple(_if_there(folder / "verdict.parquet", load_verdict) or ()),
         "transitions": _transitions(folder) if (folder / "grouping.parquet").is_file() else None,
@@ -166,20 +165,21 @@ def _results(folder: Path) -> dict[str, Any]:
 def _rest(folder: Path, provenance: Mapping[str, Any], settings: str) -> dict[str, Any]:
     command, _, name = str(provenance.get("command", "")).partition(" ")
     file = folder / f"{Path(name).name}.json"
-    exhibit = _if_there(file, _json_mapping) if command == "reproduce" else None
+    exhibit = read(file, json_mapping) if command == "reproduce" and file.is_file() else None
     plots = [folder / "plots" / f"{Path(plot).name}.png" for plot in (exhibit or {}).get("plots", ())]
     return {
-        "cells": _if_there(folder / "cells.parquet", _frame),
+        "cells": _if_there(folder / "cells.parquet", frame),
         "seen": stored_statistics(folder, settings),
-        "history": tuple(_read(folder / "history.json", _json_rows, [])),
-        "mappings": tuple(_read(folder / "savings.json", _json_mapping, dict[str, Any]()).get("rows", ())),
+        "history": tuple(read(folder / "history.json", json_rows, [])),
+        "mappings": tuple(read(folder / "savings.json", json_mapping, dict[str, Any]()).get("rows", ())),
         "exhibit": exhibit,
-        "pictures": {path.stem: _read(path, Path.read_bytes) for path in plots},
+        "pictures": {path.stem: read(path, Path.read_bytes) for path in plots},
     }
 
 
 def _if_there(path: Path, reader: Callable[[Path], T]) -> T | None:
-    return _read(path, reader) if path.exists() else None
+    """What a reader that names damaged files itself makes of a path; None where there is none."""
+    return reader(path) if path.exists() else None
 
 
 def present(part: object) -> bool:
@@ -188,63 +188,25 @@ def present(part: object) -> bool:
 
 
 def _compression(folder: Path) -> Compression:
-    energies, values = _frame(folder / "layers.parquet"), _frame(folder / "values.parquet")
-    summary = _read(folder / "result.json", _json_mapping)
-    rows = _read(folder / "rows.json", lambda path: from_json(path.read_text()))
+    energies, values = frame(folder / "layers.parquet"), frame(folder / "values.parquet")
+    summary = read(folder / "result.json", json_mapping)
+    rows = read(folder / "rows.json", lambda path: from_json(path.read_text()))
     late, by_pe = (_optional(folder / f"{name}.parquet") for name in ("late_transitions", "late_by_pe"))
-    return Compression(summary, energies, values, _read(folder / "journal.jsonl", _json_lines), rows, late, by_pe)
+    return Compression(summary, energies, values, read(folder / "journal.jsonl", json_lines), rows, late, by_pe)
 
 
 def _optional(path: Path) -> pl.DataFrame | None:
-    return _read(path, pl.read_parquet) if path.is_file() else None
+    return read(path, pl.read_parquet) if path.is_file() else None
 
 
 def _transitions(folder: Path) -> Transitions:
-    quality, costs = _frame(folder / "grouping.parquet"), _frame(folder / "bit_costs.parquet")
+    quality, costs = frame(folder / "grouping.parquet"), frame(folder / "bit_costs.parquet")
     names = quality["layer"].unique(maintain_order=True).to_list()
     layers = tuple(LayerStatistics.load(folder / "statistics" / f"{name}.npz") for name in names)
     return Transitions(layers, quality, costs)
 
 
-def _frame(path: Path) -> pl.DataFrame:
-    rows = _read(path, pl.read_parquet)
-    if rows.is_empty():
-        raise StorageError(f"{path} is empty: run the command that makes this run folder again")
-    return rows
-
-
 def _table(path: Path) -> Table:
-    rows = _frame(path)
-    metadata = _read(path, pl.read_parquet_metadata)
+    rows = frame(path)
+    metadata = read(path, pl.read_parquet_metadata)
     return Table(path.stem, rows, {k: v for k, v in metadata.items() if k not in _LONG_METADATA})
-
-
-def _json_mapping(path: Path) -> dict[str, Any]:
-    found = json.loads(path.read_text())
-    if not isinstance(found, dict):
-        raise ValueError("not a mapping")
-    return found
-
-
-def _json_rows(path: Path) -> list[Mapping[str, Any]]:
-    found = json.loads(path.read_text())
-    if not isinstance(found, list):
-        raise ValueError("not a list")
-    return found
-
-
-def _json_lines(path: Path) -> tuple[Mapping[str, Any], ...]:
-    return tuple(json.loads(line) for line in path.read_text().splitlines())
-
-
-def _read(path: Path, reader: Callable[[Path], T], absent: T | None = None) -> T:
-    if absent is not None and not path.is_file():
-        return absent
-    try:
-        return reader(path)
-    except FileNotFoundError as error:
-        raise StorageError(f"{path} is missing: run the command that makes this run folder again") from error
-    except OldFormatError as error:
-        raise OldFormatError(f"{path}: {error}") from error
-    except (OSError, ValueError, StorageError, pl.exceptions.PolarsError) as error:
-        raise StorageError(f"{path} is damaged: run the command that makes this run folder again") from error

@@ -32,7 +32,11 @@ def energy(runs: Sequence[Named]) -> Section | None:
     rows = tuple(
         BarRow(
             layer,
-            tuple(stacked(f"{name}, {stage}".removesuffix(", "), by[layer], scale) for (name, stage), by in found.items() if layer in by),
+            tuple(
+                stacked(f"{name}, {stage}".removesuffix(", "), by[layer], scale)
+                for (name, stage), by in found.items()
+                if layer in by
+            ),
         )
         for layer in common
     )

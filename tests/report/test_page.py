@@ -94,7 +94,9 @@ def test_a_page_loads_nothing_and_runs_nothing(make: object, result: Compression
     for tag, attrs, _ in found.elements:
         assert not [name for name in attrs if name.startswith("on") or name in ("srcset", "action", "background")]
         for name in ("src", "href", "xlink:href"):
-            assert (attrs.get(name) or "#").startswith("data:image/png;base64," if tag == "img" and name == "src" else "#")
+            assert (attrs.get(name) or "#").startswith(
+                "data:image/png;base64," if tag == "img" and name == "src" else "#"
+            )
     styles = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
     assert len(styles) == 1 and "url(" not in styles[0] and "@import" not in styles[0]
     (policy,) = (attrs["content"] for attrs in found.all("meta") if "http-equiv" in attrs)

@@ -1,4 +1,4 @@
-"""Pages in a real browser, at two widths, light and dark: nothing overlaps, nothing is empty, everything is readable."""
+"""Pages in a real browser, at two widths, light and dark: nothing overlaps or is empty, everything is readable."""
 
 from __future__ import annotations
 

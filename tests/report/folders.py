@@ -15,10 +15,10 @@ from wattloop.compression.result import CompressionResult
 from wattloop.power.estimate import Estimate
 from wattloop.power.verdict import LayerVerdict, save_verdict
 
-from ..conftest import layer, make_run, write_table
-from ..test_estimates import LAYERS
-from ..test_exploration import FOUND
-from ..test_timing import stored as timed
+from .conftest import layer, make_run, write_table
+from .test_estimates import LAYERS
+from .test_exploration import FOUND
+from .test_timing import stored as timed
 
 HOSTILE = "</style><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
