@@ -45,7 +45,7 @@ def outside(installed: Path, *args: str, cwd: Path) -> subprocess.CompletedProce
 
 def test_the_wheel_carries_code_templates_scripts_and_testbenches(wheel: Path, repository: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert "wattloop/py.typed" in names
+    assert {"wattloop/py.typed", "wattloop/report/page/templates/style.css"} <= names
     for folder in ("rtl", "sim", "testbenches"):
         files = [p for p in (repository / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts]
         assert files

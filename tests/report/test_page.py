@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wattloop.compression.result import CompressionResult
+from wattloop.errors import StorageError
 from wattloop.report.inputs import read_run
 from wattloop.report.page.one import page_of
 from wattloop.report.page.render import html
@@ -161,6 +162,24 @@ def test_the_report_of_a_run_is_both_markdown_and_a_page(result: CompressionResu
     text = write_report(folder).read_text()
     assert "## Training" in text and "## Layers laid onto the array" in text
     assert (folder / "report.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("name", ["history.json", "savings.json", "cells.parquet", "timing", "table1.json"])
+def test_damage_is_named(result: CompressionResult, tmp_path: Path, name: str) -> None:
+    folder = folders.everything(result, tmp_path / "run")
+    folders.reproduced(folder)
+    path = folder / name
+    path = path / "histogram.parquet" if path.is_dir() else path
+    path.write_bytes(b'[{"x": 1}]')
+    with pytest.raises(StorageError, match=f"{name}.*run"):
+        read_run(folder)
+
+
+def test_an_event_of_another_version_is_named_alone(result: CompressionResult, tmp_path: Path) -> None:
+    folder = folders.everything(result, tmp_path / "run")
+    path = folder / "compression" / "journal.jsonl"
+    path.write_text('{"event": "PointFound", "method": "x"}\n{"event": "Unheard"}\n')
+    assert "written by another version" in html(page_of(read_run(folder)))
 
 
 def test_decisions_stand_in_the_order_in_which_they_fell(whole: Path) -> None:

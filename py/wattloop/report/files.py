@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,18 @@ def frame(path: Path) -> pl.DataFrame:
     if rows.is_empty():
         raise StorageError(f"{path} is empty: run the command that makes this run folder again")
     return rows
+
+
+def with_keys(rows: Sequence[Mapping[str, Any]], *names: str) -> tuple[Mapping[str, Any], ...]:
+    """The rows, where each has these keys.
+
+    Raises:
+        ValueError: one has not, or is no mapping.
+    """
+    for row in rows:
+        if not isinstance(row, Mapping) or not set(names) <= set(row):
+            raise ValueError(f"a row lacks one of {', '.join(names)}")
+    return tuple(rows)
 
 
 def json_mapping(path: Path) -> dict[str, Any]:

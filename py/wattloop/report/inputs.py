@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import polars as pl
 
 from wattloop.arith.statistics import LayerStatistics
+from wattloop.compression.energies import ACCOUNTINGS
 from wattloop.compression.row_files import from_json
 from wattloop.compression.rows import Row
 from wattloop.errors import StorageError
 from wattloop.power.exploration import Exploration
 from wattloop.power.verdict import LayerVerdict, load_verdict
-from wattloop.report.files import frame, json_lines, json_mapping, json_rows, read
+from wattloop.report.files import frame, json_lines, json_mapping, json_rows, read, with_keys
 from wattloop.report.seen import Seen, stored_statistics
 from wattloop.report.timing import StoredTiming
 
@@ -164,17 +165,30 @@ def _results(folder: Path) -> dict[str, Any]:
 
 def _rest(folder: Path, provenance: Mapping[str, Any], settings: str) -> dict[str, Any]:
     command, _, name = str(provenance.get("command", "")).partition(" ")
-    file = folder / f"{Path(name).name}.json"
-    exhibit = read(file, json_mapping) if command == "reproduce" and file.is_file() else None
+    exhibit = _if_there(folder / f"{Path(name).name}.json", _exhibit) if command == "reproduce" else None
     plots = [folder / "plots" / f"{Path(plot).name}.png" for plot in (exhibit or {}).get("plots", ())]
     return {
         "cells": _if_there(folder / "cells.parquet", frame),
         "seen": stored_statistics(folder, settings),
-        "history": tuple(read(folder / "history.json", json_rows, [])),
-        "mappings": tuple(read(folder / "savings.json", json_mapping, dict[str, Any]()).get("rows", ())),
+        "history": _if_there(folder / "history.json", _history) or (),
+        "mappings": _if_there(folder / "savings.json", _savings) or (),
         "exhibit": exhibit,
         "pictures": {path.stem: read(path, Path.read_bytes) for path in plots},
     }
+
+
+def _history(path: Path) -> tuple[Mapping[str, Any], ...]:
+    return read(path, lambda file: with_keys(json_rows(file), "stage", "epoch"))
+
+
+def _savings(path: Path) -> tuple[Mapping[str, Any], ...]:
+    needed = ("option", "layer", "datapath_fj", "preload_fj", *(f"{name}_saving" for name in ACCOUNTINGS))
+    return read(path, lambda file: with_keys(json_mapping(file).get("rows", ()), *needed))
+
+
+def _exhibit(path: Path) -> Mapping[str, Any]:
+    needed = ("exhibit", "title", "place", "rows", "claims", "findings")
+    return read(path, lambda file: with_keys([json_mapping(file)], *needed)[0])
 
 
 def _if_there(path: Path, reader: Callable[[Path], T]) -> T | None:

@@ -55,10 +55,17 @@ def _chapters(journal: Iterable[Event]) -> Iterable[Chapter]:
         if new != title:
             yield from _chapter(title, steps)
             title, steps = new, []
-        words = SENTENCES.get(kind)
-        if words is not None:
-            steps.append(words(event))
+        steps += _step(event)
     yield from _chapter(title, steps)
+
+
+def _step(event: Event) -> list[Step]:
+    """An event in words; one that another version wrote otherwise is named alone."""
+    words = SENTENCES.get(event["event"])
+    try:
+        return [] if words is None else [words(event)]
+    except (KeyError, TypeError, ValueError):
+        return [Step(str(event["event"]), "written by another version of wattloop")]
 
 
 def _chapter(title: str, steps: list[Step]) -> Iterable[Chapter]:
