@@ -35,13 +35,14 @@ ALLOWED = {
     "activity": GATES | {"activity"},
     "power": POWER,
     "timing": GATES | {"activity", "timing"},
+    "own": GATES | {"own"},
     "nn": ARITH | {"nn"},
     "compression": ARITH | {"nn", "compression", "power.oracle"},
     "report": TIMED | {"compression", "report"},
-    "flow": TIMED | {"nn", "compression", "report", "flow"},
-    "cli": TIMED | {"nn", "compression", "report", "flow", "cli"},
+    "flow": TIMED | {"own", "nn", "compression", "report", "flow"},
+    "cli": TIMED | {"own", "nn", "compression", "report", "flow", "cli"},
     "__main__": {"cli"},
-    "__init__": TIMED | {"nn", "compression", "report", "flow"},
+    "__init__": TIMED | {"own", "nn", "compression", "report", "flow"},
 }
 ONLY_IN = {
     "subprocess": ("tools", "activity.cosim"),

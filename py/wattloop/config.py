@@ -201,8 +201,8 @@ def _union(value: object, cls: Any) -> Any:
 
 
 def _is_choice(cls: Any) -> bool:
-    """A union of types of which one is a `Literal`: cattrs knows those with None itself."""
-    return get_origin(cls) in (Union, UnionType) and any(get_origin(inner) is Literal for inner in get_args(cls))
+    """A union of several types: cattrs knows those of one type and None itself."""
+    return get_origin(cls) in (Union, UnionType) and len([one for one in get_args(cls) if one is not NoneType]) > 1
 
 
 def _origin(cls: Any) -> object:

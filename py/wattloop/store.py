@@ -57,7 +57,8 @@ def _plain(value: object) -> object:
 
 def _tagged(value: object) -> dict[str, object]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        keyed = (f.name for f in dataclasses.fields(value) if f.metadata.get("keyed", True))
+        fields = {name: _plain(getattr(value, name)) for name in keyed}
         return {"__class__": type(value).__qualname__, **fields}
     if isinstance(value, np.ndarray):
         digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
@@ -69,6 +70,8 @@ def _tagged(value: object) -> dict[str, object]:
 
 def content_key(*parts: object) -> str:
     """SHA-256 (first 32 hex digits) of `parts`: dataclasses, arrays, bytes, mappings, scalars.
+
+    A dataclass field with the metadata `keyed` = False is left out: what it decides is among the parts by its content.
 
     >>> content_key({"a": 1, "b": (2, 3)}) == content_key({"b": [2, 3], "a": 1})
     True

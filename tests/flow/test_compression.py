@@ -17,8 +17,8 @@ import pytest
 
 from wattloop.compression.result import CompressionResult
 from wattloop.errors import ConfigError
-from wattloop.flow.cells import CELLS
 from wattloop.flow.compression import COMPRESSION, compress_flow
+from wattloop.flow.pe_map import CELLS
 from wattloop.flow.resumption import resumption
 from wattloop.flow.settings import Settings
 from wattloop.gates.spec import MacSpec

@@ -9,6 +9,7 @@ import typer
 
 from wattloop.cli import output
 from wattloop.cli.options import Config, Json, Multiplier, Out, Set, overrides
+from wattloop.cli.progress import ConsoleProgress
 
 
 def command(
@@ -24,8 +25,8 @@ def command(
 
     Example: wattloop render --multiplier booth --rows 8 --cols 8 --out rtl-8x8
     """
+    from wattloop.flow.cells import write_array
     from wattloop.flow.settings import load
-    from wattloop.gates.render import write_rtl
     from wattloop.runs import run_folder
 
     settings = load(
@@ -39,7 +40,7 @@ def command(
     )
     array = settings.hardware.array
     with run_folder(out, command="render", settings=settings, seeds={}) as run:
-        names = [path.name for path in write_rtl(array, run.folder)]
+        names = [path.name for path in write_array(settings.hardware, run.folder, progress=ConsoleProgress())]
     files = [out / name for name in names]
     if as_json:
         output.print_json({"module": array.module_name, "files": files})

@@ -46,15 +46,16 @@ def activity(
     from wattloop.flow.settings import load
     from wattloop.flow.verification import Scope, verify_activity
 
-    default = Scope()
+    settings, default = load(config, overrides(assignments)), Scope()
+    usual = default.templates if settings.hardware.own_mac is None else ()
     scope = Scope(
         libraries=tuple(library or default.libraries),
-        templates=tuple(template or default.templates),
+        templates=tuple(template or usual),
         transitions=transitions,
         timed=timed,
         netlists=netlists,
     )
-    found = verify_activity(load(config, overrides(assignments)), scope, progress=ConsoleProgress())
+    found = verify_activity(settings, scope, progress=ConsoleProgress())
     if as_json:
         output.print_json({"passed": found.passed, "real": found.real, "checks": [_row(c) for c in found.checks]})
     else:

@@ -41,15 +41,16 @@ def command(
     from wattloop.flow.array_verification import ArrayScope, verify_array
     from wattloop.flow.settings import load
 
-    default = ArrayScope()
+    settings, default = load(config, overrides(assignments)), ArrayScope()
+    usual = default.templates if settings.hardware.own_mac is None else ()
     scope = ArrayScope(
         sizes=tuple(size or default.sizes),
-        templates=tuple(template or default.templates),
+        templates=tuple(template or usual),
         simulators=tuple(simulator or default.simulators),
         rtl=rtl,
         seed=seed or 0,
     )
-    checks = verify_array(load(config, overrides(assignments)), scope, progress=ConsoleProgress())
+    checks = verify_array(settings, scope, progress=ConsoleProgress())
     rows = [
         {name: getattr(check, name) for name in _NUMBERS} | {"passed": "passed" if check.passed else "FAILED"}
         for check in checks

@@ -123,7 +123,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
         settings,
         measure=measuring(dataset, simulator, measure or MeasureSettings()),
         judge=judging(dataset, settings, timed, supply, measure),
-        mac=mac_name(simulator.hardware.array.mac),
+        mac=mac_name(simulator.hardware),
         on_event=on_event,
         resume=None if resume is None else resume / run.run_key(network, dataset, settings, priced.facts, teacher),
         teacher=teacher,

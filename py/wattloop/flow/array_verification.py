@@ -9,11 +9,12 @@ from wattloop.activity.bitparallel.array_contract import gate_array, random_tile
 from wattloop.activity.bitparallel.contract import Check
 from wattloop.activity.bitparallel.engine import Engine
 from wattloop.errors import ConfigError
+from wattloop.flow.cells import cells_of
+from wattloop.flow.hardware import build_hardware
+from wattloop.flow.own_array import own_rtl_array
 from wattloop.flow.progress import SILENT, Progress
-from wattloop.flow.settings import Settings
-from wattloop.gates.libraries import resolve
-from wattloop.gates.synthesis import run_synthesis
-from wattloop.gates.templates import chosen
+from wattloop.flow.settings import HardwareSettings, Settings
+from wattloop.gates.spec import ArraySpec
 from wattloop.store import Store
 
 _SIMULATORS = ("icarus", "verilator")
@@ -25,8 +26,8 @@ class ArrayScope:
 
     Attributes:
         sizes: rows and columns of the arrays in gates.
-        templates: of the MACs (`gates.templates`).
-        simulators: of the arrays in gates.
+        templates: of the MACs (`gates.templates`); `hardware.own_mac` is checked as well, or alone if there are none.
+        simulators: of the arrays in gates, and of a user's Verilog.
         rtl: rows and columns of the array in RTL; 0 for none.
         seed: of the tiles.
     """
@@ -56,7 +57,7 @@ def verify_array(
 
     Args:
         settings: the library, the clock and how partial sums enter; of the array in RTL all of the hardware. The cells
-            of the arrays in gates are those of `scope.templates`, whole.
+            of the arrays in gates are those of `scope.templates`, whole, and a user's.
         scope: how much is checked.
         store: cache.
         progress: told of every step.
@@ -69,19 +70,29 @@ def verify_array(
 
 
 def _checks(settings: Settings, scope: ArrayScope, store: Store, progress: Progress) -> Iterator[Check]:
-    hardware = settings.hardware
-    library = resolve(hardware.library)
-    for template, mac in chosen(scope.templates).items():
-        cell = run_synthesis(mac, library, clock_ps=hardware.clock_ps, store=store)
+    for name, hardware in cells_of(settings.hardware, scope.templates).items():
+        cell = build_hardware(hardware, store=store, progress=progress).synthesis
         for size in scope.sizes:
-            spec = replace(hardware.array, rows=size, cols=size, mac=mac)
+            spec = replace(hardware.array, rows=size, cols=size)
             shapes = [(size, size, size), (size - 1, size // 2, size), (size, 1, 2)]
             for simulator in scope.simulators:
-                with progress.step(f"simulating {size}x{size} {template} cells in gates with {simulator}"):
+                with progress.step(f"simulating {size}x{size} {name} cells in gates with {simulator}"):
                     yield from gate_array(cell, spec, random_tiles(spec, shapes, scope.seed), simulator, store)
     if scope.rtl:
-        spec = replace(hardware.array, rows=scope.rtl, cols=scope.rtl)
-        engine = Engine(run_synthesis(spec.mac, library, clock_ps=hardware.clock_ps, store=store).netlist)
+        spec = replace(settings.hardware.array, rows=scope.rtl, cols=scope.rtl)
+        yield from _rtl_checks(settings.hardware, spec, scope, store, progress)
+
+
+def _rtl_checks(
+    hardware: HardwareSettings, spec: ArraySpec, scope: ArrayScope, store: Store, progress: Progress
+) -> Iterator[Check]:
+    """Of the array in RTL; a user's netlist has none, and its arrays in gates are all that there is."""
+    cell = build_hardware(hardware, store=store, progress=progress).synthesis
+    [tile] = random_tiles(spec, [(scope.rtl, scope.rtl, spec.pixels)], scope.seed)
+    if hardware.own_mac is None:
         with progress.step(f"simulating {scope.rtl}x{scope.rtl} cells in RTL with verilator"):
-            [tile] = random_tiles(spec, [(scope.rtl, scope.rtl, spec.pixels)], scope.seed)
-            yield from rtl_array(spec, tile, engine, store)
+            yield from rtl_array(spec, tile, Engine(cell.netlist), store)
+    elif hardware.own_mac.netlist is None:
+        for simulator in scope.simulators:
+            with progress.step(f"simulating {scope.rtl}x{scope.rtl} cells of your Verilog with {simulator}"):
+                yield own_rtl_array(cell, spec, tile, simulator, store)

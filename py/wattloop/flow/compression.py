@@ -15,7 +15,6 @@ from wattloop.compression.mapping.choose import choose_mappings
 from wattloop.compression.methods import chosen
 from wattloop.compression.stream import JOURNAL
 from wattloop.errors import ConfigError
-from wattloop.flow.cells import Stage, keep_cells
 from wattloop.flow.estimation import tracer
 from wattloop.flow.events import Watch
 from wattloop.flow.inputs import check_inputs
@@ -24,10 +23,11 @@ from wattloop.flow.mapping import on_few_tiles
 from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.measurement import measure
+from wattloop.flow.pe_map import Stage, keep_cells
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
 from wattloop.flow.resumption import course_key, resume_folder, resumption
-from wattloop.flow.settings import Settings
+from wattloop.flow.settings import HardwareSettings, Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.supply_settings import SupplySettings
 from wattloop.flow.timed import Timed, timed_cell
@@ -189,8 +189,11 @@ def measuring(dataset: Dataset, simulator: Simulator, settings: MeasureSettings)
     return measured
 
 
-def mac_name(mac: MacSpec) -> str:
+def mac_name(hardware: HardwareSettings) -> str:
     """What a cell is called: its template's name, or else its module's."""
+    if hardware.own_mac is not None:
+        return hardware.own_mac.module
+    mac = hardware.array.mac
     return next((name for name, spec in templates().items() if spec == mac), mac.module_name)
 
 
@@ -215,7 +218,7 @@ def _compress(
             settings.compress,
             measure=measuring(trained.dataset, simulator, settings.measure),
             judge=judge,
-            mac=mac_name(settings.hardware.array.mac),
+            mac=mac_name(settings.hardware),
             on_event=Watch(progress, step),
             resume=folder,
             teacher=trained.teacher,

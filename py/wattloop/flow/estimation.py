@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from wattloop.arith.layer import LayerTrace
 from wattloop.arith.representable import fitted
-from wattloop.flow.cells import Stage, dearest, keep_cells
 from wattloop.flow.fitting import fit_facts
 from wattloop.flow.inputs import check_inputs
+from wattloop.flow.pe_map import Stage, dearest, keep_cells
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings

@@ -43,7 +43,7 @@ Int8 = npt.NDArray[np.int8]
 def explore_flow(
     settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT
 ) -> Exploration:
-    """Price the layers on every template; the run gets the figures, the tables and the report.
+    """Price the layers on every template and on a user's cell; the run gets the figures, the tables and the report.
 
     Args:
         settings: the network and its data, the array, the library and the clock, and `explore`.
@@ -59,7 +59,7 @@ def explore_flow(
     check_inputs(settings, progress)
     cells = _cells(settings, progress)
     # One network for all cells: that of the cell which holds every weight.
-    plain = replace(settings, hardware=replace(settings.hardware, array=ArraySpec()))
+    plain = replace(settings, hardware=replace(settings.hardware, array=ArraySpec(), own_mac=None))
     trained = trained_network(plain, store=store, progress=progress)
     traces = _traced(settings, trained)
     pairs = list(zip(traces, _compressed(settings, trained, traces), strict=True))
@@ -80,9 +80,12 @@ def explore_flow(
 def _cells(settings: Settings, progress: Progress) -> Mapping[str, MacSpec]:
     """The templates asked for, and the cells that the settings spell out; of all templates those that can be built."""
     own, names = settings.explore.cells, settings.explore.templates
-    taken = sorted(own.keys() & templates().keys())
-    if taken:
-        raise ConfigError(f"explore.cells: {', '.join(taken)} is the name of a template: choose another one")
+    brought = settings.hardware.own_mac
+    for key, given in (("explore.cells", own), ("hardware.own_mac.module", {brought.module} if brought else {})):
+        if taken := sorted(given & templates().keys()):
+            raise ConfigError(f"{key}: {', '.join(taken)} is the name of a template: choose another one")
+    if brought and brought.module in own:
+        raise ConfigError(f"explore.cells: {brought.module} is the module of hardware.own_mac: choose another name")
     wanted = {**(chosen_templates(names) if names else {}), **own}
     library = resolve(settings.hardware.library)
     missing = [name for name, cell in wanted.items() if not can_build(cell, library)]
@@ -181,7 +184,9 @@ def _reference(settings: Settings, trained: Trained, traces: Sequence[LayerTrace
 def _synthesised(settings: Settings, cells: Mapping[str, MacSpec], store: Store, progress: Progress) -> list[Candidate]:
     """Every cell in gates; they are synthesised side by side."""
     base, chosen = settings.hardware, settings.explore
-    hardware = {name: replace(base, array=replace(base.array, mac=cell)) for name, cell in cells.items()}
+    hardware = {name: base.with_cell(cell) for name, cell in cells.items()}
+    if base.own_mac is not None:
+        hardware[base.own_mac.module] = base
     _synthesise([one for one in hardware.values() if not is_built(one, store)], store, progress)
     characterize = replace(settings.characterize, simulator=chosen.simulator)
     estimate = replace(settings.estimate, tiles=chosen.tiles, seed=chosen.seed)

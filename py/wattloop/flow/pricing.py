@@ -74,6 +74,11 @@ class Candidate:
         """The cell."""
         return self.simulator.hardware.array.mac
 
+    @property
+    def _title(self) -> str:
+        own = self.simulator.hardware.own_mac
+        return multiplier(self.mac.multiplier).title if own is None else "as the files of hardware.own_mac say"
+
     def figures(self, traces: Sequence[LayerTrace]) -> TemplateHardware:
         """Area and timing, and what the cell cannot hold of the layers."""
         synthesis, clock_ps = self.simulator.cell.synthesis, self.simulator.hardware.clock_ps
@@ -85,7 +90,7 @@ class Candidate:
         return TemplateHardware(
             name=self.name,
             module=netlist.name,
-            multiplier=multiplier(self.mac.multiplier).title,
+            multiplier=self._title,
             cells=len(netlist.instances),
             area_um2=netlist.area_um2,
             arrival_ps=timing.arrival_ps,

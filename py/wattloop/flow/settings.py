@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,8 +19,9 @@ from wattloop.flow.measure_settings import MeasureSettings
 from wattloop.flow.reproduce_settings import ReproduceSettings
 from wattloop.flow.supply_settings import SupplySettings
 from wattloop.flow.timing_settings import TimingSettings
-from wattloop.gates.spec import ArraySpec
+from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.nn.config import TrainConfig
+from wattloop.own.cell import OwnMac
 from wattloop.parallel import Workers
 from wattloop.power.effort import Effort
 from wattloop.power.sequential import StopRule
@@ -36,15 +37,27 @@ class HardwareSettings:
         load: convention of the pin capacitances: "typical" (the pin's `capacitance`) or "signoff" (what a sign-off
             tool takes: the upper ends of the capacitance ranges).
         array: the systolic array and its MAC cell.
+        own_mac: a cell from your own files, which does what `array.mac` says, in place of one that is built from that
+            (docs/own-mac.md).
     """
 
     library: str = "nangate15"
     clock_ps: float = 200.0
     load: Literal["typical", "signoff"] = "typical"
     array: ArraySpec = field(default_factory=ArraySpec)
+    # In keys it is the netlist, by its digest: where its files lie decides nothing.
+    own_mac: OwnMac | None = field(default=None, metadata={"keyed": False})
 
     def __post_init__(self) -> None:
         require(1 <= self.clock_ps <= 1e6, "clock_ps", self.clock_ps, "1 to 1e6 ps")
+        if self.own_mac is not None:
+            for name in ("bypass_zero_weight", "bypass_zero_activation", "gate_weight_clock"):
+                value = getattr(self.array.mac, name)
+                require(not value, f"array.mac.{name}", value, "false with own_mac, whose files say how it is built")
+
+    def with_cell(self, mac: MacSpec) -> HardwareSettings:
+        """The same array with another cell, which wattloop builds."""
+        return replace(self, array=replace(self.array, mac=mac), own_mac=None)
 
 
 @dataclass(frozen=True)
@@ -281,10 +294,16 @@ class Settings:
 def load(path: Path | None = None, overrides: Mapping[str, str] | None = None) -> Settings:
     """Settings from a TOML file and overrides by dotted key; what neither names is at its default.
 
+    Files of `hardware.own_mac` are looked for from the folder of the TOML file on.
+
     Raises:
         ConfigError: the file or a key or value in it is wrong; the message names file, line and key.
     """
-    return config.read(Settings, path, overrides)
+    settings = config.read(Settings, path, overrides)
+    own = settings.hardware.own_mac
+    if own is None or path is None:
+        return settings
+    return replace(settings, hardware=replace(settings.hardware, own_mac=own.located(path.parent)))
 
 
 def seeded(seed: int | None) -> dict[str, str]:

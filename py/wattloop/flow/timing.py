@@ -13,7 +13,7 @@ import polars as pl
 from wattloop.activity.bitparallel.engine import Engine
 from wattloop.activity.tiles import TileRun
 from wattloop.arith.statistics import collect
-from wattloop.errors import ToolError
+from wattloop.errors import NetlistError, ToolError
 from wattloop.flow.estimation import tracer
 from wattloop.flow.hardware import Hardware, build_hardware
 from wattloop.flow.progress import SILENT, Progress
@@ -33,6 +33,7 @@ from wattloop.timing.transitions import Int32, activation_values
 
 FOLDER = "timing"
 ABSENT = "not installed (Debian's package opensta)"
+_APART: Method = "multiplier"  # times the multiplier of a cell that keeps it apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +59,12 @@ class CellTimer:
     def apart(self) -> Hardware:
         """The same cell with the multiplier mapped apart, for the method that times the multiplier alone.
 
-        It has no bypass, by which operands would get round the product.
+        It has no bypass, by which operands would get round the product. A user's cell is timed as it is, where its
+        netlist has nets `product` that nothing gets round.
         """
         hardware = self.settings.hardware
+        if hardware.own_mac is not None:
+            return self.cell
         mac = replace(hardware.array.mac, multiplier="hierarchical")
         mac = replace(mac, bypass_zero_weight=False, bypass_zero_activation=False)
         array = replace(hardware.array, mac=mac)
@@ -89,7 +93,7 @@ class CellTimer:
             ConfigError: the grid is too fine.
             ModelError: no such layer.
         """
-        apart = method == "multiplier"
+        apart = method == _APART
         hardware = self.apart if apart else self.cell
         engine = Engine(hardware.netlist, self.settings.timing.engine) if apart else self.engine
         psums = self._psums if method == "sampled" else None
@@ -97,7 +101,28 @@ class CellTimer:
             profiler = Profiler(engine, hardware.settings.array.mac, step)
             if psums is not None:
                 return profiler.sampled(psums)
-            return profiler.multiplier() if apart else profiler.worst()
+            return self._of_multiplier(profiler) if apart else profiler.worst()
+
+    def _of_multiplier(self, profiler: Profiler) -> DelayProfile:
+        own = self.settings.hardware.own_mac
+        try:
+            return profiler.multiplier()
+        except NetlistError as error:
+            if own is None:
+                raise
+            raise NetlistError(f"{own.module} has no multiplier apart ({error}), or take another method") from error
+
+    def methods(self) -> tuple[Method, ...]:
+        """Those of the settings; of a user's cell whose product is no number of its own, those that need none."""
+        chosen = self.settings.timing.methods
+        if self.settings.hardware.own_mac is None or chosen == (_APART,):
+            return chosen
+        try:
+            _ = Profiler(self.engine, self.settings.hardware.array.mac).paths.product
+        except NetlistError:
+            self.progress.tell("the product is no number of its own in this cell: its multiplier is not timed apart")
+            return tuple(method for method in chosen if method != _APART)
+        return chosen
 
     def tiles(self, tiles: Sequence[TileRun], bound_ps: float | None = None, *, most: int = 1000) -> TileTiming:
         """Which transitions of real tiles settle after a bound (that of the settings where none is given)."""
@@ -199,7 +224,7 @@ def timing_flow(
 def _profiles(timer: CellTimer, run: Run) -> tuple[MethodTiming, ...]:
     """Time the cell by every method of the settings; the run gets profiles and figures."""
     methods, weights, histograms = [], [], []
-    for method in timer.settings.timing.methods:
+    for method in timer.methods():
         profile = timer.profile(method)
         profile.save(run.folder / FOLDER / f"{method}.npz")
         run.facts[f"netlist digest, {method}"] = profile.netlist

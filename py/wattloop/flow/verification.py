@@ -18,14 +18,15 @@ from wattloop.activity.bitparallel.contract import (
 from wattloop.activity.bitparallel.engine import Engine, Timing
 from wattloop.activity.bitparallel.mac_vectors import random_vectors, shortened
 from wattloop.errors import ConfigError
+from wattloop.flow.cells import cells_of
+from wattloop.flow.hardware import build_hardware
 from wattloop.flow.progress import SILENT, Progress
-from wattloop.flow.settings import Settings
+from wattloop.flow.settings import HardwareSettings, Settings
 from wattloop.flow.vectors import real_vectors
 from wattloop.gates.libraries import resolve
 from wattloop.gates.multipliers import multipliers
 from wattloop.gates.spec import MacSpec
-from wattloop.gates.synthesis import can_build, synthesize
-from wattloop.gates.templates import chosen as chosen_templates
+from wattloop.gates.synthesis import can_build
 from wattloop.store import Store
 
 _STEPS = 41  # steps of the random vectors
@@ -40,6 +41,7 @@ class Scope:
 
     Attributes:
         libraries, templates: of the MACs (`gates.templates`); a library that lacks what a template needs is left out.
+            `hardware.own_mac` is checked as well, on its own library, or alone if there are no templates.
         transitions: random ones, and as many real ones, of each MAC without delay.
         timed: likewise with delays, where Icarus takes a lane at a time.
         netlists: random netlists.
@@ -91,17 +93,17 @@ def verify_activity(
         ToolError: Icarus, Verilator or Yosys is missing or failed.
     """
     chosen = scope or Scope()
-    array, checks = settings.hardware.array, list[Check]()
-    for template, cell in chosen_templates(chosen.templates).items():
-        hardware = replace(settings.hardware, array=replace(array, mac=cell))
+    checks = list[Check]()
+    for template, hardware in cells_of(settings.hardware, chosen.templates).items():
+        cell = hardware.array.mac
         real, vectors = real_vectors(
             replace(settings, hardware=hardware), chosen.transitions, store=store, progress=progress
         )
         random = random_vectors(cell, _STEPS, -(-chosen.transitions // (_STEPS - 1)))
-        for library in (name for name in chosen.libraries if can_build(cell, resolve(name))):
+        for library in _libraries(hardware, chosen):
             name = f"{library} {template}"
             with progress.step(f"checking the MAC {name}") as step:
-                netlist = synthesize(cell, resolve(library), clock_ps=hardware.clock_ps, store=store)
+                netlist = build_hardware(replace(hardware, library=library), store=store).netlist
                 cases = [Case(name, "random", netlist, random), Case(name, "real", netlist, vectors)]
                 for done, check in enumerate(_mac_checks(cases, cell, chosen)):
                     checks.append(check)
@@ -109,6 +111,13 @@ def verify_activity(
     with progress.step(f"checking {chosen.netlists} random netlists"):
         checks += _random_checks(chosen)
     return Verification(all(check.passed for check in checks), real, tuple(checks))
+
+
+def _libraries(hardware: HardwareSettings, scope: Scope) -> list[str]:
+    """Those that a cell is checked on; a user's on the one that the settings name."""
+    if hardware.own_mac is not None:
+        return [hardware.library]
+    return [name for name in scope.libraries if can_build(hardware.array.mac, resolve(name))]
 
 
 _MAC_CHECKS = 14

@@ -104,9 +104,13 @@ def reproduce_flow(
         progress: told of every step.
 
     Raises:
-        ConfigError: no such exhibit.
+        ConfigError: no such exhibit, or a cell of the user's.
         DatasetError, ModelError, StorageError: data, network or checkpoints are missing or damaged.
     """
+    if settings.hardware.own_mac is not None:
+        raise ConfigError(
+            "hardware.own_mac: exhibits compare wattloop's own cells; use `compress` or `explore` instead"
+        )
     made = recipe(exhibit).make(settings, run, store or Store(), progress)
     run.record()
     made.write(run.folder, run.facts)

@@ -1,0 +1,80 @@
+"""Proof that a user's cell does what the golden model says: for every weight, activation, partial sum and control.
+
+`gates.equivalence` compares its netlist with the RTL that wattloop renders for `hardware.array.mac`, by SAT, over all
+inputs and states at once; that RTL is held against the integers of `arith.golden` by the tests of every template. A
+user's Verilog is proved through its netlist, which is what gets an energy.
+"""
+
+from __future__ import annotations
+
+from wattloop.errors import NetlistError
+from wattloop.gates.equivalence import Counterexample, EquivalenceReport, prove
+from wattloop.gates.netlist import Netlist
+from wattloop.gates.spec import MacSpec
+from wattloop.own.cell import OwnMac
+from wattloop.store import Store
+
+_HELD = (".clear_n", ".preset_n")
+
+
+def require_equal(own: OwnMac, spec: MacSpec, netlist: Netlist, *, store: Store | None = None) -> EquivalenceReport:
+    """The proof.
+
+    Args:
+        own: for messages.
+        spec: what the cell has to do.
+        netlist: the cell under wattloop's names.
+        store: cache of proofs.
+
+    Raises:
+        NetlistError: it does something else, with weight, activation, partial sum, what is expected and what it gives;
+            or the solver ran out of time.
+    """
+    report = prove(spec, netlist, store=store)
+    if report.counterexample is not None:
+        raise NetlistError(
+            f"module {own.module} is not the cell of hardware.array.mac: {told(report.counterexample, spec)}"
+        )
+    if not report.proved:
+        raise NetlistError(
+            f"module {own.module} is {report.summary}: set hardware.array.mac.multiplier to the one that is built most "
+            "alike, against which the proof is easier"
+        )
+    return report
+
+
+def told(found: Counterexample, spec: MacSpec) -> str:
+    """A clock step in which the cell is wrong, in numbers of the golden model."""
+    step = found.inputs
+    before = (
+        f"weight {int(spec.weight_of_code(step['w_q']))} held, activation {_activation(step['a_i'], spec)}, "
+        f"partial sum {_signed(step['p_i'], spec.psum_bits)}"
+    )
+    controls = f"weight_in = {step['w_i']}, weight_load = {step['w_en_i']}, reset {'off' if step['rst_ni'] else 'on'}"
+    wrong = [_difference(name, expected, found.found[name], spec) for name, expected in found.expected.items()]
+    return f"with {before} ({controls}) {'; '.join(wrong)}"
+
+
+def _difference(name: str, expected: int, got: int, spec: MacSpec) -> str:
+    for suffix in _HELD:
+        if name.endswith(suffix):
+            what = "asynchronous" if expected < got else "synchronous"
+            return (
+                f"the reset of {name.removesuffix(suffix)} is to be {what} (hardware.array.mac.reset = {spec.reset!r})"
+            )
+    names = {"p": "psum_out", "a": "activation_out", "w": "the weight register"}
+    after = " after the clock edge" if name.endswith("_q") else ""
+    kind, shown = name[0], (expected, got)
+    if kind == "p":
+        shown = (_signed(expected, spec.psum_bits), _signed(got, spec.psum_bits))
+    elif kind == "a":
+        shown = (_activation(expected, spec), _activation(got, spec))
+    return f"{names[kind]}{after}: expected {shown[0]}, got {shown[1]}"
+
+
+def _activation(value: int, spec: MacSpec) -> int:
+    return _signed(value, spec.activation_bits) if spec.activation_signed else value
+
+
+def _signed(value: int, bits: int) -> int:
+    return value - (value >> (bits - 1) << bits)
