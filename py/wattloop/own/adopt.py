@@ -28,9 +28,9 @@ def adopt_netlist(own: OwnMac, path: Path, spec: MacSpec, library: Library, targ
         NetlistError: it cannot be read, or its ports or registers are not those of the cell; names what is wrong.
         LibertyError: a port acts at the other level, and the library has no inverter.
     """
-    _ = read_netlist(path, library, own.module)  # its complaints come first, in the user's names
     module = read_module(path, own.module, library.cells)
     check_ports(own, spec, {name: (is_a, len(module.widths[name])) for name, is_a in module.directions.items()})
+    _ = read_netlist(path, library, own.module)  # what it has to complain of comes in the user's names
     return _named(_mapped(module, own, spec, library), spec, library, target)
 
 

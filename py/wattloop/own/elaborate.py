@@ -23,10 +23,8 @@ _REFUSED = {
     "$adlatch": "a latch: store it at the clock edge",
     "$dlatchsr": "a latch: store it at the clock edge",
     "$sr": "a set-reset latch: store it at the clock edge",
-    "$tribuf": "a tri-state driver: choose with a multiplexer",
-    "$mem": "a memory: write it as registers, of which the cell has three",
-    "$mem_v2": "a memory: write it as registers, of which the cell has three",
 }
+_MEMORY = "a memory: write it as registers, of which the cell has three"
 _WARNED = re.compile(r"^Warning: ((?:found logic loop|multiple conflicting drivers|Wire \S+ is used but).*)$", re.M)
 
 
@@ -40,7 +38,7 @@ def elaborate(own: OwnMac, source: Source, spec: MacSpec, folder: Path) -> None:
 
     Raises:
         NetlistError: Yosys cannot read them, the ports are not those of the cell, or there is a latch, a memory, a
-            tri-state driver, a loop, or a net that nothing or too much drives; names file and line.
+            loop, or a net that nothing or too much drives; names file and line.
     """
     (folder / CELL).write_text(source.text)
     (folder / _SCRIPT).write_text(script(own))
@@ -49,8 +47,9 @@ def elaborate(own: OwnMac, source: Source, spec: MacSpec, folder: Path) -> None:
     ports = {name: (str(port["direction"]), len(port["bits"])) for name, port in module["ports"].items()}
     check_ports(own, spec, ports)
     for cell in module["cells"].values():
-        if (kind := cell["type"]) in _REFUSED:
-            raise NetlistError(f"{source.placed(_place(cell))}: module {own.module} has {_REFUSED[kind]}")
+        kind = str(cell["type"])
+        if refused := _MEMORY if kind.startswith("$mem") else _REFUSED.get(kind):
+            raise NetlistError(f"{source.placed(_place(cell))}: module {own.module} has {refused}")
     if warned := _WARNED.search((folder / _LOG).read_text()):
         raise NetlistError(f"module {own.module}: {source.placed(warned[1])}: correct the Verilog")
 

@@ -15,6 +15,7 @@ from wattloop.own.cell import OwnMac
 from wattloop.store import Store
 
 _HELD = (".clear_n", ".preset_n")
+_NAMES = {"p": "psum_out", "a": "activation_out", "w": "the weight register"}
 
 
 def require_equal(own: OwnMac, spec: MacSpec, netlist: Netlist, *, store: Store | None = None) -> EquivalenceReport:
@@ -51,25 +52,33 @@ def told(found: Counterexample, spec: MacSpec) -> str:
         f"partial sum {_signed(step['p_i'], spec.psum_bits)}"
     )
     controls = f"weight_in = {step['w_i']}, weight_load = {step['w_en_i']}, reset {'off' if step['rst_ni'] else 'on'}"
-    wrong = [_difference(name, expected, found.found[name], spec) for name, expected in found.expected.items()]
+    wrong = [
+        _difference(name, value, found.found[name], spec)
+        for name, value in found.expected.items()
+        if not name.endswith(_HELD)
+    ]
+    held = [name for name in found.expected if name.endswith(_HELD)]
+    if held:
+        wrong.append(_reset(held[0].partition(".")[0], spec))
     return f"with {before} ({controls}) {'; '.join(wrong)}"
 
 
+def _reset(register: str, spec: MacSpec) -> str:
+    when = "at once" if spec.reset == "async" else "at the next clock edge, and not before"
+    return (
+        f"the reset does not bring {_NAMES[register[0]]} to 0 {when}, as hardware.array.mac.reset = {spec.reset!r} has it "
+        "(own_mac.reset_active is its level)"
+    )
+
+
 def _difference(name: str, expected: int, got: int, spec: MacSpec) -> str:
-    for suffix in _HELD:
-        if name.endswith(suffix):
-            what = "asynchronous" if expected < got else "synchronous"
-            return (
-                f"the reset of {name.removesuffix(suffix)} is to be {what} (hardware.array.mac.reset = {spec.reset!r})"
-            )
-    names = {"p": "psum_out", "a": "activation_out", "w": "the weight register"}
     after = " after the clock edge" if name.endswith("_q") else ""
     kind, shown = name[0], (expected, got)
     if kind == "p":
         shown = (_signed(expected, spec.psum_bits), _signed(got, spec.psum_bits))
     elif kind == "a":
         shown = (_activation(expected, spec), _activation(got, spec))
-    return f"{names[kind]}{after}: expected {shown[0]}, got {shown[1]}"
+    return f"{_NAMES[kind]}{after}: expected {shown[0]}, got {shown[1]}"
 
 
 def _activation(value: int, spec: MacSpec) -> int:
