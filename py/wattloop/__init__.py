@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wattloop.nn.models import Normalized, build
     from wattloop.nn.quantize import quantize
     from wattloop.nn.train import fit
+    from wattloop.own.cell import OwnMac, OwnPorts
     from wattloop.power.estimate import Estimate
 
     build_model = build
@@ -37,6 +38,8 @@ _HOMES = {
     "MeasureSettings": "wattloop.flow.measure_settings",
     "MacSpec": "wattloop.gates.spec",
     "Normalized": "wattloop.nn.models",
+    "OwnMac": "wattloop.own.cell",
+    "OwnPorts": "wattloop.own.cell",
     "Simulator": "wattloop.flow.simulator",
     "Split": "wattloop.nn.datasets",
     "SupplySettings": "wattloop.flow.supply_settings",
@@ -62,6 +65,8 @@ __all__ = [
     "MacSpec",
     "MeasureSettings",
     "Normalized",
+    "OwnMac",
+    "OwnPorts",
     "Simulator",
     "Split",
     "SupplySettings",

@@ -33,7 +33,8 @@ def own_rtl_array(cell: Synthesis, spec: ArraySpec, tile: TileRun, simulator: st
     Raises:
         ToolError: the simulator is missing, failed, or does not take the user's Verilog.
     """
-    psum_in = np.broadcast_to(tile.psum_in, (1, spec.cols)).astype(np.int64)
+    shape = (1, spec.cols) if spec.psum_preload else (spec.cols,)
+    psum_in = np.broadcast_to(tile.psum_in, shape).astype(np.int64)
     with tempfile.TemporaryDirectory(prefix="wattloop-") as folder:
         work = Path(folder)
         program = build(tile_top_name(spec), write_own_rtl(cell, spec, work), simulator=simulator, store=store)
@@ -42,8 +43,7 @@ def own_rtl_array(cell: Synthesis, spec: ArraySpec, tile: TileRun, simulator: st
         bench = {"array": asdict(spec), "tiles": 1, "given": str(given), "results": str(results)}
         program.run("tb_layer", work_dir=work / "run", env={"WATTLOOP_BENCH": json.dumps(bench)})
         theirs = np.load(results).astype(np.int64)
-    entering = psum_in if spec.psum_preload else psum_in[0]
-    ours = run_tiles(tile.weights[None], tile.activations[None], spec, psum_in=entering).outputs
+    ours = run_tiles(tile.weights[None], tile.activations[None], spec, psum_in=psum_in).outputs
     title = f"{spec.rows}x{spec.cols} {spec.mac.module_name} of {cell.netlist.name} in Verilog"
     difference, total = int(np.abs(theirs - ours).sum()), int(np.abs(theirs).sum())
     cycles = spec.cycles_of(tile.shape[2]) * spec.rows * spec.cols

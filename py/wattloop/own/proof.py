@@ -66,8 +66,8 @@ def told(found: Counterexample, spec: MacSpec) -> str:
 def _reset(register: str, spec: MacSpec) -> str:
     when = "at once" if spec.reset == "async" else "at the next clock edge, and not before"
     return (
-        f"the reset does not bring {_NAMES[register[0]]} to 0 {when}, as hardware.array.mac.reset = {spec.reset!r} has it "
-        "(own_mac.reset_active is its level)"
+        f"the reset does not bring {_NAMES[register[0]]} to 0 {when}, as hardware.array.mac.reset = {spec.reset!r} has "
+        "it (own_mac.reset_active is its level)"
     )
 
 

@@ -11,8 +11,8 @@ from wattloop.gates.synthesis import Synthesis
 from wattloop.own.synthesis import NETLIST, RTL
 from wattloop.store import write_if_changed
 
-# Verilator takes each of these for an error by default; whose Verilog it is may see to it or not. On the first line,
-# so that lines keep their numbers; a file's end ends it.
+# Verilator takes each of these for an error by default; style is for the user to judge. The waiver ends with the file.
+# A line of its own: Icarus takes directives at the start of a line alone.
 _STYLE = ("WIDTH", "CASEINCOMPLETE", "IMPLICIT", "ASCRANGE", "PINMISSING", "UNOPTFLAT", "BLKSEQ", "UNUSED")
 _QUIET = "".join(f"/* verilator lint_off {code} */ " for code in _STYLE)
 
@@ -44,5 +44,5 @@ def write_own_rtl(cell: Synthesis, spec: ArraySpec, folder: Path, *, tiles: int 
 def cell_rtl(cell: Synthesis) -> str:
     """Verilog of the cell with wattloop's ports."""
     if (cell.folder / RTL).is_file():
-        return f"{_QUIET}{(cell.folder / RTL).read_text()}"
+        return f"{_QUIET}\n{(cell.folder / RTL).read_text()}"
     return f"{verilog_models(cell.netlist)}\n{(cell.folder / NETLIST).read_text()}"
