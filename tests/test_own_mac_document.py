@@ -46,7 +46,6 @@ TINY = {
     "compress.profile_images": "1",
     "compress.tile_images": "1",
     "explore.tiles": "1",
-    "explore.simulator": "bitparallel",
     "explore.mapped": "false",
     "timing.samples": "1",
     "timing.delay_step_ps": "2.0",
@@ -54,8 +53,8 @@ TINY = {
 SMALLER = {
     "--templates array,split": "--templates split",
     "--size 4 --rtl 8": "--size 2 --rtl 2 --simulator icarus",
-    "verify activity": "verify activity --transitions 64 --timed 64 --netlists 1",
-    "saif ": "saif --transitions 200 ",
+    "verify activity": "verify activity --transitions 64 --timed 64 --netlists 2",
+    "wattloop saif ": "wattloop saif --transitions 200 ",
 }
 
 

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,16 @@ def test_class_shape_and_type_are_part_of_the_key() -> None:
     zeros = np.zeros(4, np.int16)
     keys = [content_key(x) for x in (Spec(), OtherSpec(), zeros, zeros.reshape(2, 2), zeros.view(np.uint16), [0] * 4)]
     assert len(set(keys)) == len(keys)
+
+
+def test_a_field_that_is_not_keyed_is_not_content() -> None:
+    @dataclass(frozen=True)
+    class Place:
+        bits: int
+        folder: str = field(default="here", metadata={"keyed": False})
+
+    assert content_key(Place(1, "there")) == content_key(Place(1))
+    assert content_key(Place(1)) != content_key(Place(2))
 
 
 def test_a_path_has_no_content_key() -> None:

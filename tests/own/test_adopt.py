@@ -15,14 +15,15 @@ from tests.own.conftest import NAME, PORTS, SPEC
 
 from wattloop.activity.backend import backend
 from wattloop.activity.bitparallel.mac_vectors import random_vectors
-from wattloop.errors import NetlistError
+from wattloop.errors import NetlistError, ToolTimeoutError
 from wattloop.gates.library import Library
 from wattloop.gates.netlist import Netlist
 from wattloop.gates.spec import MacSpec
 from wattloop.gates.synthesis import Synthesis
+from wattloop.own import proof
 from wattloop.own.adopt import adopt_netlist
 from wattloop.own.cell import OURS, OwnMac, OwnPorts
-from wattloop.own.proof import require_equal
+from wattloop.own.proof import references, require_equal
 from wattloop.own.synthesis import AS_GIVEN, own_synthesis
 from wattloop.power.energy import EnergyModel
 from wattloop.store import Store
@@ -87,6 +88,14 @@ def test_cells_of_any_library_are_told_their_registers(lib: str, file: Path) -> 
     assert require_equal(own, SPEC, found).proved
 
 
+def test_a_cell_that_is_built_otherwise_is_proved_all_the_same(library: Library, file: Path) -> None:
+    """Booth digits against the reference of the settings, which has none."""
+    booth = replace(SPEC, multiplier="booth")
+    own = OwnMac(module=booth.module_name, netlist=str(mapped("nangate15", booth).folder / "netlist.v"))
+    found = adopt_netlist(own, Path(str(own.netlist)), SPEC, library, file)
+    assert require_equal(own, SPEC, found, store=Store(file.parent / "cache")).proved
+
+
 def test_a_weight_code_is_the_specs(file: Path, library: Library) -> None:
     spec = replace(SPEC, multiplier="sign_magnitude")
     own = OwnMac(module=spec.module_name, netlist=str(mapped("nangate15", spec).folder / "netlist.v"))
@@ -146,6 +155,24 @@ def test_a_netlist_in_parts_is_made_one(adopt: Adopt, ours: Synthesis, netlist_t
     assert require_equal(OwnMac(module="top", netlist="n.v"), SPEC, found).proved
     with pytest.raises(NetlistError, match=f"instance inner is of the unknown cell {NAME}: give the netlist's Liberty"):
         adopt(top, module="top")
+
+
+def test_every_cell_of_ours_that_means_the_same_is_a_reference() -> None:
+    assert [one.multiplier for one in references(SPEC)] == ["array", "split", "hierarchical", "booth"]
+    booth = replace(SPEC, multiplier="booth")
+    assert [one.multiplier for one in references(booth)] == ["booth", "array", "split", "hierarchical"]
+    assert [one.multiplier for one in references(replace(SPEC, multiplier="shift"))] == ["shift"]
+
+
+def test_where_no_reference_is_alike_each_weight_is_asked(
+    adopt: Adopt, netlist_text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def late(*_: object) -> None:
+        raise ToolTimeoutError("late")
+
+    monkeypatch.setattr(proof._Swept, "build", late)
+    own = OwnMac(module=NAME, netlist="n.v")
+    assert require_equal(own, SPEC, adopt(netlist_text), store=Store(tmp_path / "cache")).proved
 
 
 def flipped(text: str) -> str:
