@@ -48,8 +48,8 @@ def require_equal(own: OwnMac, spec: MacSpec, netlist: Netlist, *, store: Store 
         )
     if not report.proved:
         raise NetlistError(
-            f"module {own.module} is {report.summary}: set hardware.array.mac.multiplier to the one that is built most "
-            "alike, against which the proof is easier"
+            f"module {own.module} is {report.summary}. It is built like none of wattloop's cells: give the solver an idle "
+            "machine, or describe a cell that is built alike (docs/templates.md) and name it as hardware.array.mac.multiplier"
         )
     return report
 
@@ -67,7 +67,7 @@ def _decided(spec: MacSpec, netlist: Netlist, store: Store) -> EquivalenceReport
 def references(spec: MacSpec) -> Iterator[MacSpec]:
     """Cells of ours that do what `spec` does, itself first, by every multiplier whose codes mean the same."""
     yield spec
-    for each in BUILT_IN:
+    for each in reversed(BUILT_IN):  # the first three are much alike: the others come first
         try:
             other = replace(spec, multiplier=each.name)
         except SpecError:  # it cannot be built with it
