@@ -48,8 +48,8 @@ def require_equal(own: OwnMac, spec: MacSpec, netlist: Netlist, *, store: Store 
         )
     if not report.proved:
         raise NetlistError(
-            f"module {own.module} is {report.summary}. It is built like none of wattloop's cells: give the solver an idle "
-            "machine, or describe a cell that is built alike (docs/templates.md) and name it as hardware.array.mac.multiplier"
+            f"module {own.module} is {report.summary}. It is built like none of wattloop's cells: give the solver an "
+            "idle machine, or describe a cell that is built alike (docs/templates.md) as hardware.array.mac.multiplier"
         )
     return report
 
