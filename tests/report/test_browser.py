@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from tests.report import folders
 
 from wattloop.compression.result import CompressionResult
 from wattloop.report.inputs import read_run
 from wattloop.report.write import write_pages
-
-from . import folders
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 PROBE = (Path(__file__).parent / "probe.js").read_text()

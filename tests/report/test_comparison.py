@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.report import folders
 from typer.testing import CliRunner
 
 from wattloop.cli.main import app
@@ -15,7 +16,6 @@ from wattloop.report.inputs import read_run
 from wattloop.report.page.comparison import comparison_of
 from wattloop.report.page.render import html
 
-from . import folders
 from .test_page import Tree
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from tests.report import folders
 
 from wattloop.report.page.axes import Axis, spanning
 from wattloop.report.page.charts import Band, Chart, Dots, Line, Mark, Rule, Sticks
@@ -16,8 +17,6 @@ from wattloop.report.page.drawing import draw
 from wattloop.report.page.raster import raster
 from wattloop.report.page.render import sparse
 from wattloop.report.seen import stored_statistics
-
-from . import folders
 
 X, Y = Axis("x", 0.0, 10.0), Axis("y", 0.0, 100.0)
 

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tests.report import folders
 
 from wattloop.compression.result import CompressionResult
 from wattloop.errors import StorageError
@@ -14,8 +15,6 @@ from wattloop.report.inputs import read_run
 from wattloop.report.page.one import page_of
 from wattloop.report.page.render import html
 from wattloop.report.write import write_pages, write_report
-
-from . import folders
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "source", "base", "col"}
 SECTIONS = [

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 from tabulate import tabulate
 
+from wattloop.compression.energies import ACCOUNTINGS
 from wattloop.report.energies import ORIGINS, SOURCES, figures, sources, with_dynamic
 from wattloop.report.inputs import Compression, Table
-from wattloop.report.networks import ACCOUNTINGS
 from wattloop.report.units import NONE, cell, energy_unit, percent, root_sum_square, saving, with_error
 
 

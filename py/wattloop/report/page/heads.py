@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from wattloop.compression.energies import ACCOUNTINGS
 from wattloop.report import estimates, verdict
 from wattloop.report.inputs import StoredRun
-from wattloop.report.networks import ACCOUNTINGS
 from wattloop.report.page.blocks import Fact
 from wattloop.report.units import energy_unit, percent, root_sum_square, with_error
 from wattloop.report.value_curves import curves_of

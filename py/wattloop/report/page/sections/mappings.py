@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from wattloop.compression.energies import ACCOUNTINGS
 from wattloop.report import tables
-from wattloop.report.networks import ACCOUNTINGS
 from wattloop.report.page.blocks import Grid, Section, section
 from wattloop.report.page.charts import COLOURS, BarChart, BarRow, Plots
 from wattloop.report.page.stacked import plain

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from wattloop.compression.energies import ACCOUNTINGS
 from wattloop.compression.rows import Row
-from wattloop.report.networks import ACCOUNTINGS, label
+from wattloop.report.networks import label
 from wattloop.report.page import best
 from wattloop.report.page.axes import spanning
 from wattloop.report.page.blocks import Section, section
