@@ -92,7 +92,16 @@ def result(folder: Path) -> CompressionResult:
 def test_the_run_holds_everything(folder: Path) -> None:
     assert sorted(contents(folder)) == FILES
     names = {path.name for path in folder.parent.iterdir()}
-    assert names == {"config.toml", "provenance.json", "report.html", "report.md", "plots", CELLS, COMPRESSION}
+    assert names == {
+        "config.toml",
+        "log.txt",
+        "provenance.json",
+        "report.html",
+        "report.md",
+        "plots",
+        CELLS,
+        COMPRESSION,
+    }
     assert json.loads((folder.parent / "provenance.json").read_text())["simulator"] == "bitparallel-timed"
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wattloop.cli import output
 from wattloop.cli.options import Json
-from wattloop.report.catalogue import Answer, Catalogue, headline
+
+if TYPE_CHECKING:
+    from wattloop.report.catalogue import Answer
 
 app = typer.Typer(no_args_is_help=True, help="List and compare runs, and query all that they hold.")
 
@@ -25,6 +27,8 @@ def listed(folders: Folders = None, as_json: Json = False) -> None:
 
     Example: wattloop runs list
     """
+    from wattloop.report.catalogue import Catalogue, headline
+
     catalogue = Catalogue(folders or _HERE)
     answer = catalogue.ask("SELECT run, command, started, seconds FROM runs ORDER BY started, run")
     found = [record | {"result": headline(Path(record["run"]))} for record in answer.records]
@@ -43,6 +47,8 @@ def compare(
 
     Example: wattloop runs compare runs/a runs/b
     """
+    from wattloop.report.catalogue import Catalogue, headline
+
     catalogue = Catalogue(folders)
     differences = catalogue.differences()
     results = {str(folder): headline(folder) for folder in catalogue.folders}
@@ -59,6 +65,8 @@ def tables(folders: Folders = None, as_json: Json = False) -> None:
 
     Example: wattloop runs tables runs/demo
     """
+    from wattloop.report.catalogue import Catalogue
+
     found = Catalogue.with_files(folders or _HERE).tables
     if as_json:
         output.print_json(found)
@@ -77,6 +85,8 @@ def query(
     Example: wattloop runs query "SELECT run, method, setting, accuracy, datapath_saving FROM compression_rows
     WHERE accuracy_int8 - accuracy <= 0.01 ORDER BY datapath_saving DESC"
     """
+    from wattloop.report.catalogue import Catalogue
+
     answer = Catalogue.with_files(folders or _HERE).ask(sql)
     if as_json:
         output.print_json(answer.records)

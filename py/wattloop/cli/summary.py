@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from wattloop.cli import output
-from wattloop.report import bounded
 from wattloop.report.units import ACCOUNTINGS, energy_unit, percent, root_sum_square, saving, with_error
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
 def print_result(result: CompressionResult, out: Path) -> None:
     """Print accuracy, energy and the sets kept of the best network, then a line for every network."""
+    from wattloop.report import bounded
+
     if result.out_of_time:
         typer.echo(
             "The hours were spent: this is the best so far. The same command with more --max-hours goes on from here."
@@ -62,6 +63,8 @@ def figures(result: CompressionResult, out: Path) -> dict[str, object]:
 
 def networks(result: CompressionResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Headings and a line for every network; those of the Pareto front are marked."""
+    from wattloop.report import bounded
+
     headings = ("", "method", "setting", "validation", "test", "datapath", "total", "functional", "array", "values")
     lines = []
     told = [bounded.columns(row) if bounded.is_bounded(result.rows) else {} for row in result.rows]
