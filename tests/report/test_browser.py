@@ -20,6 +20,7 @@ from wattloop.report.write import write_pages
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 PROBE = (Path(__file__).parent / "probe.js").read_text()
+PIECE = 4000  # pixels
 PAGES = ("whole", "deep", "hostile", "comparison")
 
 
@@ -67,6 +68,16 @@ def view(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
     context.close()
 
 
+def picture(page: Any) -> Any:
+    """The whole page as pixels, in pieces: in one it would be higher than what the browser can always draw."""
+    width, height = page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollHeight]")
+    pieces = []
+    for top in range(0, height, PIECE):
+        clip = {"x": 0, "y": top, "width": width, "height": min(PIECE, height - top)}
+        pieces.append(imread(io.BytesIO(page.screenshot(full_page=True, clip=clip)))[..., :3])
+    return np.concatenate(pieces)
+
+
 @pytest.fixture(scope="module", params=PAGES)
 def seen(request: pytest.FixtureRequest, view: Any, pages: dict[str, Path]) -> dict[str, Any]:
     """What the browser finds on a page with everything unfolded, and a picture of it."""
@@ -76,7 +87,7 @@ def seen(request: pytest.FixtureRequest, view: Any, pages: dict[str, Path]) -> d
     page.on("dialog", lambda dialog: said.append(f"dialog {dialog.message}"))
     address = pages[request.param].as_uri()
     page.goto(address)
-    folded = page.screenshot(full_page=True)
+    folded = picture(page)
     found = page.evaluate(PROBE)
     page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
     unfolded = page.evaluate(PROBE)
@@ -119,7 +130,7 @@ def test_every_plot_has_marks_of_some_size(seen: dict[str, Any]) -> None:
 
 
 def test_every_plot_is_drawn(seen: dict[str, Any]) -> None:
-    pixels = imread(io.BytesIO(seen["picture"]))[..., :3]
+    pixels = seen["picture"]
     for plot in seen["found"]["plots"]:
         left, top, right, bottom = (round(plot[side]) for side in ("left", "top", "right", "bottom"))
         part = pixels[top:bottom, left:right].reshape(-1, 3)
