@@ -16,10 +16,9 @@ import duckdb
 
 from wattloop import runs
 from wattloop.errors import ConfigError, StorageError
+from wattloop.report.differing import differing, flat, lasting
 
 _OWN = ("runs", "facts", "settings")
-# Of a run's facts, those that say when and where and not what.
-_PASSING = {"title", "started", "seconds"}
 
 
 @dataclass(frozen=True)
@@ -126,12 +125,12 @@ class Catalogue:
 
     def differences(self) -> Answer:
         """What is not the same in all runs: `setting` or `fact`, its name, then the value in each run."""
-        rows: list[tuple[Any, ...]] = []
-        for what, named in (("setting", self._settings), ("fact", self._facts)):
-            for name in dict.fromkeys(name for values in named.values() for name in values):
-                values = tuple(named[str(folder)].get(name) for folder in self.folders)
-                if len(set(values)) > 1 and not (what == "fact" and name in _PASSING):
-                    rows.append((what, name, *values))
+        lasting_facts = {run: lasting(facts) for run, facts in self._facts.items()}
+        rows = [
+            (what, name, *values)
+            for what, named in (("setting", self._settings), ("fact", lasting_facts))
+            for name, values in differing(named, None)
+        ]
         return Answer(("what", "name", *map(str, self.folders)), tuple(rows))
 
 
@@ -150,17 +149,9 @@ def _settings(folder: Path) -> dict[str, str]:
     """Settings by dotted key, as JSON."""
     path = folder / runs.SETTINGS
     try:
-        return dict(_flat(tomllib.loads(path.read_text())))
+        return {name: json.dumps(value, default=str) for name, value in flat(tomllib.loads(path.read_text()))}
     except (OSError, ValueError) as error:
         raise StorageError(f"cannot read {path}: {error}; run the command again") from error
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", json.dumps(value, default=str)
 
 
 def _tables(folders: Sequence[Path]) -> dict[str, dict[Path, str]]:
