@@ -114,6 +114,12 @@ def test_folders_without_runs_and_damaged_runs_are_named(two: Path) -> None:
 def test_the_headline_is_of_the_best_network(two: Path) -> None:
     assert headline(two / "b'c") == "60.0% of datapath, -1.00 points (layerwise delta=1)"
     assert headline(two) == ""
+    result = two / "b'c" / "compression" / "result.json"
+    result.write_text('{"best": null}')
+    assert headline(two / "b'c") == "no network keeps to the bound and costs less"
+    result.write_text('{"best"')
+    with pytest.raises(StorageError, match=r"result.json is damaged"):
+        headline(two / "b'c")
 
 
 def test_the_command_lists_compares_and_asks(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:

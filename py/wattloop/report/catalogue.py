@@ -6,7 +6,6 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +16,7 @@ import duckdb
 from wattloop import runs
 from wattloop.errors import ConfigError, StorageError
 from wattloop.report.differing import differing, flat, lasting
+from wattloop.report.files import json_mapping, json_rows, read
 
 _OWN = ("runs", "facts", "settings")
 
@@ -181,10 +181,17 @@ def _plain(value: Any) -> Any:
 
 
 def headline(folder: Path) -> str:
-    """What a compression came to: the saving of its best network and what that cost in test accuracy; "" for others."""
-    with suppress(OSError, ValueError, LookupError, TypeError):
-        best = json.loads((folder / "compression" / "result.json").read_bytes())["best"]
-        row = json.loads((folder / "compression" / "rows.json").read_bytes())[best]
-        change = 100 * (row["accuracy"] - row["accuracy_int8"])
-        return f"{row['datapath_saving']:.1%} of datapath, {change:+.2f} points ({row['method']} {row['setting']})"
-    return ""
+    """What a compression came to: the saving of its best network and what that cost in test accuracy; "" for others.
+
+    Raises:
+        StorageError: its results are damaged.
+    """
+    found = folder / "compression"
+    if not (found / "result.json").is_file():
+        return ""
+    best = read(found / "result.json", json_mapping)["best"]
+    if best is None:
+        return "no network keeps to the bound and costs less"
+    row = read(found / "rows.json", json_rows)[best]
+    change = 100 * (row["accuracy"] - row["accuracy_int8"])
+    return f"{row['datapath_saving']:.1%} of datapath, {change:+.2f} points ({row['method']} {row['setting']})"
