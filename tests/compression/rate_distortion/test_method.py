@@ -23,8 +23,18 @@ from wattloop.compression.rate_distortion.method import RateDistortion
 from wattloop.errors import ConfigError, ModelError
 
 FACTORS = {"conv1": 3.0, "conv2": 1.0, "fc": 1.0}
+# The long way: rounds, corrections, each target from the one before.
 CONFIG = CompressConfig(
-    rate_distortion=RateDistortionConfig(targets=(0.2, 0.35), values=8, final_epochs=1, tolerance=0.02)
+    rate_distortion=RateDistortionConfig(
+        targets=(0.2, 0.35),
+        values=8,
+        rounds=2,
+        final_epochs=1,
+        corrections=1,
+        tolerance=0.02,
+        energy_share=0.0,
+        each_from_start=False,
+    )
 )
 
 

@@ -103,6 +103,7 @@ def test_each_ablation_differs_from_the_whole_in_one_part() -> None:
         {"signs"},
         {"trust"},
         {"energy_share"},
+        {"rounds"},
     ]
     own = CompressConfig(methods=("rate-distortion", "four-bit"))
     assert last.change(own).methods == ("four-bit",)

@@ -38,18 +38,18 @@ class RateDistortionConfig:
 
     targets: tuple[float, ...] = (0.45, 0.55, 0.60, 0.65, 0.70)
     values: int = 16
-    rounds: int = 2
+    rounds: int = 1
     round_epochs: int = 1
-    final_epochs: int = 3
-    corrections: int = 1
+    final_epochs: int = 4
+    corrections: int = 0
     correction_epochs: int = 1
     tolerance: float = 0.005
     learning_rate: float = 0.01
-    energy_share: float = 0.0
+    energy_share: float = 5.0
     hold_zeros: bool = True
     trust: float = 0.5
     signs: bool = True
-    each_from_start: bool = False
+    each_from_start: bool = True
     measured_images: int = 1
     trials: int = 6
 

@@ -75,7 +75,8 @@ _PARTS = (
     _variant(_part(hold_zeros=False), "zeros free to come back"),
     _variant(_part(signs=False), "signs as trained"),
     _variant(_part(trust=0.0), "one sensitivity for a layer"),
-    _variant(_part(energy_share=1.0), "energy in the objective"),
+    _variant(_part(energy_share=0.0), "no energy in the objective"),
+    _variant(_part(rounds=2), "in two rounds"),
 )
 # The methods of table 1 are the user's, and so are those that the ablations end with.
 TASKS: Mapping[str, Sequence[Task]] = {
