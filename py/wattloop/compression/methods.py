@@ -27,22 +27,15 @@ METHODS: Mapping[str, Callable[[], Method]] = {
     rivals.FOUR_BIT: rivals.four_bit,
 }
 
+# PowerPruning has its power threshold before its timing; rate and distortion turns the int8 filters before.
+_KEEP_TO_BOUNDS = (rivals.POWERPRUNING, RATE_DISTORTION)
+
 
 def under_bound(methods: Mapping[str, Method], timing: TimingConfig) -> dict[str, Method]:
-    """The methods as they are without a delay bound; with one, each on what keeps to it.
-
-    Raises:
-        ConfigError: one of them cannot keep to a bound.
-    """
+    """The methods as they are without a delay bound; with one, each on what keeps to it."""
     if not timing.bound_ps:
         return dict(methods)
-    if RATE_DISTORTION in methods:
-        # It negates filters, which would need the negatives of all values that the bound leaves.
-        raise ConfigError(
-            f"{RATE_DISTORTION} keeps to no delay bound: leave it out or set compress.timing.bound_ps = 0"
-        )
-    # PowerPruning has its power threshold before its timing.
-    return {name: found if name == rivals.POWERPRUNING else Bounded(found) for name, found in methods.items()}
+    return {name: found if name in _KEEP_TO_BOUNDS else Bounded(found) for name, found in methods.items()}
 
 
 def chosen(names: Iterable[str]) -> dict[str, Method]:

@@ -17,10 +17,12 @@ from wattloop.compression.baselines.config import BaselinesConfig
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.journal import Event
 from wattloop.compression.method import Choosy, Lab, Point
-from wattloop.compression.methods import METHODS, chosen, under_bound
+from wattloop.compression.methods import METHODS, under_bound
 from wattloop.compression.powerpruning.config import TimingConfig
 from wattloop.compression.powerpruning.events import ValuesTimed
 from wattloop.compression.powerpruning.problem import Choice, DelayTable, late_transitions
+from wattloop.compression.rate_distortion.config import RateDistortionConfig
+from wattloop.compression.rate_distortion.events import AssignmentTried, SignsFlipped
 from wattloop.errors import ConfigError
 
 FACTORS = {"a": 1.0, "b": 5.0}
@@ -33,6 +35,7 @@ CONFIG = CompressConfig(
     tolerance=50.0,
     timing=TimingConfig(bound_ps=BOUND_PS, least_each_sign=3, worth="count", solver="dropping"),
     baselines=BaselinesConfig(epochs=2, power_values=(41, 21), naive_values=(9,)),
+    rate_distortion=RateDistortionConfig(targets=(0.3, 0.5), values=8, final_epochs=1),
 )
 
 
@@ -62,7 +65,7 @@ def kept(subject: FakeSubject, point: Point) -> Choice:
     return Choice(tuple(sorted({0} | weights)), tuple(sorted(codes)), 0.0)
 
 
-@pytest.mark.parametrize("name", ["powerpruning", "layerwise", "naive", "set", "prune", "int8"])
+@pytest.mark.parametrize("name", ["powerpruning", "layerwise", "rate-distortion", "naive", "set", "prune", "int8"])
 def test_all_that_a_method_offers_keeps_to_the_bound(name: str) -> None:
     subject, points, events = run(name)
     assert points
@@ -85,7 +88,7 @@ def test_powerpruning_times_what_its_power_threshold_left() -> None:
         assert subject.input_codes("a") == event.codes
 
 
-@pytest.mark.parametrize("name", ["powerpruning", "layerwise"])
+@pytest.mark.parametrize("name", ["powerpruning", "layerwise", "rate-distortion"])
 def test_without_a_bound_nobody_is_timed_and_all_codes_stay(name: str) -> None:
     free = replace(CONFIG, timing=TimingConfig())
     subject, points, events = run(name, free)
@@ -108,13 +111,24 @@ def test_the_journal_keeps_what_was_timed() -> None:
     assert journal.from_lines(journal.to_lines([event])) == (event,)
 
 
-def test_a_bound_without_delays_and_a_method_that_keeps_to_none_are_refused() -> None:
+@pytest.mark.parametrize("name", ["powerpruning", "rate-distortion"])
+def test_a_bound_without_delays_is_refused(name: str) -> None:
     profiler, subject = FakeProfiler(FACTORS), FakeSubject({layer: normal_weights(0) for layer in FACTORS})
     with pytest.raises(ConfigError, match="delay profile"):
-        list(METHODS["powerpruning"]().points(Lab(subject, profiler, profiler, CONFIG)))
-    with pytest.raises(ConfigError, match="rate-distortion"):
-        under_bound(chosen(["rate-distortion"]), CONFIG.timing)
-    assert list(under_bound(chosen(["rate-distortion"]), TimingConfig())) == ["rate-distortion"]
+        list(METHODS[name]().points(Lab(subject, profiler, profiler, CONFIG)))
+
+
+def test_rate_and_distortion_turns_filters_before_it_is_bounded_and_aims_at_int8_energy() -> None:
+    _, points, events = run("rate-distortion")
+    kinds = [type(event) for event in events]
+    assert kinds.index(SignsFlipped) < kinds.index(ValuesTimed) < kinds.index(AssignmentTried)
+    (timed,) = (event for event in events if isinstance(event, ValuesTimed))
+    for tried in (event for event in events if isinstance(event, AssignmentTried)):
+        assert all(set(values) <= set(timed.weights) for values in tried.values)
+    assert [point.setting for point in points] == [
+        {"target": 0.3, "bound_ps": 100.0},
+        {"target": 0.5, "bound_ps": 100.0},
+    ]
 
 
 def lab_of(config: CompressConfig, events: list[Event]) -> Lab:
@@ -125,7 +139,7 @@ def lab_of(config: CompressConfig, events: list[Event]) -> Lab:
     return Lab(subject, profiler, profiler, config, events.append, delays=lambda: DELAYS)
 
 
-@pytest.mark.parametrize("name", ["powerpruning", "layerwise", "int8"])
+@pytest.mark.parametrize("name", ["powerpruning", "layerwise", "rate-distortion", "int8"])
 @pytest.mark.parametrize(
     "floor", [{"least_codes": 256, "least_weights": 20}, {"least_weights": 200}, {"least_each_sign": 100}]
 )

@@ -123,6 +123,18 @@ class Bounded:
             lab.subject.limit(None)
 
 
+def within_bound(lab: Lab) -> Lab:
+    """The lab for a method that chooses its own weights, on a cell that holds only what keeps to the delay bound.
+
+    The inputs of the layers in scope are held to the codes that were chosen with the weights; weights are left to the
+    method, which finds those that the cell does not hold priced at infinity. Without a bound, the lab as it is.
+
+    Raises:
+        ConfigError: see `selected`.
+    """
+    return _with_weights(lab, restricted(lab)) if lab.config.timing.bound_ps else lab
+
+
 def _with_weights(lab: Lab, choice: Choice) -> Lab:
     """A lab whose cell holds the chosen weights alone."""
     pooled = None if lab.pooled is None else _Held(lab.pooled, choice.weights)
@@ -130,8 +142,9 @@ def _with_weights(lab: Lab, choice: Choice) -> Lab:
 
 
 def bounded_setting(setting: Setting, lab: Lab) -> Setting:
-    """A point's setting with the bound that it keeps to."""
-    return {**setting, BOUND: lab.config.timing.bound_ps}
+    """A point's setting with the bound that it keeps to, if there is one."""
+    bound_ps = lab.config.timing.bound_ps
+    return {**setting, BOUND: bound_ps} if bound_ps else setting
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wattloop.compression.config import CompressConfig
 from wattloop.compression.method import Lab, Point
+from wattloop.compression.powerpruning.restriction import bounded_setting, selected, within_bound
 from wattloop.compression.rate_distortion.events import SearchStarted, TargetReached
 from wattloop.compression.rate_distortion.gauge import Gauge
 from wattloop.compression.rate_distortion.search import OutOfTimeError, Search
@@ -21,6 +22,11 @@ class RateDistortion:
         """Its targets."""
         return len(lab.config.rate_distortion.targets)
 
+    def require_possible(self, lab: Lab) -> None:
+        """See `Choosy`; refuses a bound that leaves too little."""
+        if lab.config.timing.bound_ps:
+            selected(lab)
+
     def targets(self, config: CompressConfig) -> tuple[float, ...]:
         """Shares of the energy that it will try to save."""
         return config.rate_distortion.targets
@@ -28,8 +34,10 @@ class RateDistortion:
     def points(self, lab: Lab) -> Iterator[Point]:
         """A point for each target, in ascending order, as far as the time goes.
 
+        Under a delay bound weights and codes are chosen once filters have their signs, and layers have no others.
+
         Raises:
-            ConfigError: a target is beyond what weights of 0 alone would save.
+            ConfigError: a target is beyond what weights of 0 alone would save, or nothing keeps to the bound.
             ModelError: no layer in scope.
         """
         subject, config = lab.subject, lab.config
@@ -41,6 +49,7 @@ class RateDistortion:
         search = Search(lab, gauge)
         if config.rate_distortion.signs:
             search.choose_signs()
+        search.work_in(within_bound(lab))
         start = search.place()
         for target in config.rate_distortion.targets:
             if config.rate_distortion.each_from_start:
@@ -50,7 +59,7 @@ class RateDistortion:
             except OutOfTimeError:
                 return
             lab.on_event(TargetReached(target, quality.accuracy, quality.loss, search.saving))
-            yield Point({"target": target}, subject.snapshot(), quality)
+            yield Point(bounded_setting({"target": target}, lab), subject.snapshot(), quality)
 
     def _begin(self, lab: Lab, gauge: Gauge) -> None:
         """Refuse targets out of reach before anything slow begins."""

@@ -72,6 +72,11 @@ class Search:
             self.saving = self._gauge.saving()
             self._tell(SignsFlipped(tuple(flipped), tuple(flipped.values()), self.saving))
 
+    def work_in(self, lab: Lab) -> None:
+        """Go on in another lab of the same network: its cell may hold fewer weights, its layers read fewer codes."""
+        if lab is not self._lab:
+            self._lab, self.saving = lab, self._gauge.saving()
+
     def place(self) -> Place:
         """Where it stands."""
         return Place(self._subject.snapshot(), self.saving)
