@@ -111,9 +111,10 @@ def test_registers_of_offsets_stand_beside_the_array(network: QuantizedNetwork, 
     assert laid.layers[1:] == plain.layers[1:]
 
 
-def test_a_simulator_without_glitches_is_refused(network: QuantizedNetwork, simulator: Simulator) -> None:
-    with pytest.raises(ConfigError, match="bitparallel-timed"):
-        measure(network, IMAGES[:1], simulator, MeasureSettings(simulator="bitparallel"))
+@pytest.mark.parametrize("name", ["bitparallel", "icarus", "verilator", "none"])
+def test_a_simulator_without_glitches_is_refused_with_the_settings(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"simulator = .* legal: bitparallel-coarse, bitparallel-timed"):
+        MeasureSettings(simulator=name)
 
 
 def test_mappings_of_another_network_are_refused(network: QuantizedNetwork, simulator: Simulator) -> None:
