@@ -69,6 +69,87 @@ class PreActivation(nn.Module):
         return self.head(self.second(torch.relu(x)) + x).flatten(1)
 
 
+class SamePadding(nn.Conv2d):
+    """A convolution that pads as TensorFlow does, by a forward of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = (-(-size // 2) * 2 - size + 1 for size in x.shape[2:])
+        return functional.conv2d(functional.pad(x, (0, width, 0, height)), self.weight, self.bias, self.stride)
+
+
+class Gated(nn.Module):
+    """Squeeze and excitation, smooth activations, padding on one side, layers called by their parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = SamePadding(3, 8, 3, stride=2, bias=False)
+        self.norm = nn.BatchNorm2d(8)
+        self.act = nn.Hardswish()
+        self.reduce = nn.Conv2d(8, 4, 1)
+        self.expand = nn.Conv2d(4, 8, 1)
+        self.gate = nn.Hardsigmoid()
+        self.project = nn.Conv2d(8, 6, 2, padding="same")
+        self.head = nn.Linear(6, 5)
+
+    def forward(self, x: Tensor, scale: Tensor | None = None, hard: bool = True) -> Tensor:
+        if x.shape[2] % 2:
+            raise ValueError("odd images")
+        x = self.stem(x)
+        norm = self.norm
+        x = self.act(functional.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias))
+        squeezed = functional.silu(self.reduce(x.mean((2, 3), keepdim=True)), inplace=True)
+        x = x * self.gate(self.expand(squeezed)) if hard and scale is None else x
+        x = functional.leaky_relu(self.project(x), 0.2).clamp(-1, 3)
+        return functional.linear(x.mean((2, 3)), self.head.weight, self.head.bias)
+
+
+class Shuffled(nn.Module):
+    """Channels cut, shuffled and joined; a batch norm that stands alone; products; tables of both signs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.left = nn.Conv2d(4, 4, 3, padding=1, groups=4)
+        self.norm = nn.BatchNorm2d(8)
+        self.tail = nn.Conv2d(8, 4, 3)
+        self.head = nn.Linear(4 * 36, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.gelu(self.stem(x))
+        first, second = x.chunk(2, dim=1)
+        x = torch.cat([torch.tanh(self.left(first)), second], dim=1)
+        x = x.view(x.size(0), 2, 4, 8, 8).transpose(1, 2).reshape(-1, 8, 8, 8)
+        x = self.tail(functional.relu(self.norm(x)))
+        x = torch.sigmoid(x) * x
+        return self.head(x.flatten(1))
+
+
+class Tokens(nn.Module):
+    """A transformer block on patches with a class token: layer norms and attention in floating point."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 12, 4, stride=4)
+        self.first = nn.Parameter(torch.randn(1, 1, 12) * 0.5)
+        self.places = nn.Parameter(torch.randn(1, 17, 12) * 0.3)
+        self.before, self.after, self.last = nn.LayerNorm(12), nn.LayerNorm(12), nn.LayerNorm(12)
+        self.qkv = nn.Linear(12, 36)
+        self.out = nn.Linear(12, 12)
+        self.widen, self.narrow = nn.Linear(12, 20), nn.Linear(20, 12)
+        self.head = nn.Linear(24, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        count = x.shape[0]
+        x = torch.cat([self.first.expand(count, -1, -1), x], dim=1) + self.places
+        queries, keys, values = self.qkv(self.before(x)).reshape(count, 17, 3, 2, 6).permute(2, 0, 3, 1, 4).unbind(0)
+        seen = (queries * 6**-0.5 @ keys.transpose(-2, -1)).softmax(dim=-1) @ values
+        x = x + self.out(seen.transpose(1, 2).reshape(count, 17, 12))
+        x = x + self.narrow(functional.gelu(self.widen(self.after(x))))
+        x = self.last(x)
+        return self.head(torch.cat([x[:, 0], x[:, 1:].mean(1)], dim=1))
+
+
 def mlp() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 5))
 
@@ -78,6 +159,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "pool first": PoolFirst,
     "pre-activation": PreActivation,
     "mlp": mlp,
+    "gated": Gated,
+    "shuffled": Shuffled,
+    "tokens": Tokens,
 }
 
 

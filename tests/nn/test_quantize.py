@@ -142,24 +142,44 @@ class _Wrap(nn.Module):
         return self.function(self.conv(x))
 
 
+class _InPlace(nn.Module):
+    """Calls an activation for what it does to its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.act = nn.Conv2d(3, 2, 3), nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        self.act(x)
+        return x
+
+
+class _Doubled(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
 UNSUPPORTED = {
-    "a layer": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh()), r"layer 1 \(Tanh\)"),
+    "a layer": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ChannelShuffle(2)), r"layer 1 \(ChannelShuffle\)"),
     "a nested layer": (lambda: nn.Sequential(nn.Sequential(nn.ConvTranspose2d(3, 4, 3))), r"layer 0\.0 \(Conv"),
-    "a function": (lambda: _Wrap(torch.sigmoid), "operation sigmoid"),
-    "a method": (lambda: _Wrap(lambda x: x.softmax(1)), "operation softmax"),
-    "a product": (lambda: _Wrap(lambda x: x * x), "operation mul"),
-    "a constant": (lambda: _Wrap(lambda x: x + 1.0), "operation add.*1.0"),
-    "broadcasting": (lambda: _Wrap(lambda x: x + x.mean((2, 3), keepdim=True)), "operation add.*shapes"),
-    "a mean": (lambda: _Wrap(lambda x: x.mean(1)), "operation mean"),
+    "a function": (lambda: _Wrap(lambda x: torch.cumprod(x, 1)), "operation cumprod"),
+    "a method": (lambda: _Wrap(lambda x: x.logcumsumexp(1)), "operation logcumsumexp"),
     "a reshape": (lambda: _Wrap(lambda x: x.view(-1, 2)), "operation view"),
-    "an index": (lambda: _Wrap(lambda x: x[:, 0]), "operation getitem"),
+    "a transpose": (lambda: _Wrap(lambda x: x.transpose(0, 1)), "operation transpose.*images"),
+    "joined images": (lambda: _Wrap(lambda x: torch.cat([x, x])), "operation cat.*images"),
+    "images in a float part": (lambda: _Wrap(lambda x: x.softmax(1).transpose(0, 1).exp()), "operation exp.*images"),
+    "several results": (lambda: _Wrap(lambda x: x.max(1)[0]), "operation max"),
+    "an index": (lambda: _Wrap(lambda x: x[:, [0, 1]]), "operation getitem"),
+    "in place": (_InPlace, "act changes its input in place"),
+    "a convolution of its own": (lambda: nn.Sequential(_Doubled(3, 4, 3)), "layer 0: _Doubled computes something else"),
     "padding": (lambda: _Wrap(lambda x: functional.pad(x, (1, 1), value=2.0)), "operation pad"),
     "control flow": (lambda: _Wrap(lambda x: x if x.sum() > 0 else -x), "cannot trace _Wrap"),
     "padding mode": (
         lambda: nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")),
         "layer 0: padding_mode",
     ),
-    "a lone batch norm": (lambda: nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3)), "layer 0: a batch norm"),
+    "a lone batch norm": (lambda: nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3)), "layer 0: reads the norm"),
     "uneven windows": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(3)), "layer 1: adaptive"),
     "ceil mode": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2, ceil_mode=True)), "layer 1: ceil_mode"),
     "pixels elsewhere": (lambda: nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(3, 4, 3)), "layer 0: reads the normalised"),

@@ -1,8 +1,10 @@
-"""The integer-only network: the same program as the fake-quantised one, in NumPy."""
+"""The network in integers, in NumPy: the same program as the fake-quantised one, whose float parts it shares."""
 
 from __future__ import annotations
 
+import copy
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,11 +15,27 @@ from torch import nn
 
 from wattloop.arith.im2col import convolve
 from wattloop.arith.layer import ConvGeometry, Int8, Int64
-from wattloop.arith.quant import Float32, Levels, add_requantize, max_pool, requantize, sum_pool
+from wattloop.arith.quant import Float32, Levels, add_requantize, level_range, max_pool, requantize, sum_pool
 from wattloop.errors import ModelError
+from wattloop.nn.float_part import FloatPart
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import QuantizedNetwork
-from wattloop.nn.ops import Flatten, MaxPool, Pad, Pair, QuantAdd, QuantAvgPool, QuantRescale, Slice
+from wattloop.nn.ops import (
+    Flatten,
+    MaxPool,
+    Pad,
+    Pair,
+    Permute,
+    QuantAdd,
+    QuantAvgPool,
+    QuantConcat,
+    QuantMul,
+    QuantNorm,
+    QuantRescale,
+    QuantTable,
+    Reshape,
+    Slice,
+)
 
 Step = Callable[..., Levels]
 
@@ -49,15 +67,17 @@ class LayerStep:
     codes: Levels | None = None
 
     def __call__(self, levels: Levels) -> Levels:
-        """Levels (images, channels, height, width) or (images, features) in; levels (wide: int64) out."""
+        """Levels (images, channels, height, width) or (images, ..., features) in; levels (wide: int64) out."""
         if self.codes is not None:
             levels = self.codes[levels.astype(np.int64) - np.iinfo(self.codes.dtype).min]
         geometry = layer_geometry(self.conv, self.weight.shape[0], levels.shape[1:])
-        images = levels.reshape(len(levels), geometry.in_channels, geometry.in_height, geometry.in_width)
+        images = as_images(levels, geometry) if self.conv is None else levels
         sums = convolve(images, self.weight, geometry)
         bias = self.bias[:, None, None] - self._zero_map(geometry)
         result = sums + bias if self.wide else requantize(sums, bias, self.scale, self.low, self.high)
-        return result if self.conv is not None else result.reshape(len(levels), -1)
+        if self.conv is not None:
+            return result
+        return result.reshape(len(levels), -1, geometry.pixels).swapaxes(1, 2).reshape(*levels.shape[:-1], -1)
 
     def _zero_map(self, geometry: ConvGeometry) -> Int64 | int:
         """What the zero levels add to each accumulator; it differs at the border, where the array sees padding."""
@@ -72,11 +92,19 @@ class LayerStep:
 def layer_geometry(
     conv: tuple[Pair, Pair, Pair, Pair, int] | None, out_channels: int, shape: tuple[int, ...]
 ) -> ConvGeometry:
-    """Geometry of a layer for one image of `shape`; a linear layer is a 1x1 convolution of a 1x1 image."""
+    """Geometry of a layer for one image of `shape`.
+
+    A linear layer is a 1x1 convolution of a 1x1 image, or of one with a row for each token: `shape` (..., features).
+    """
     if conv is None:
-        return ConvGeometry(shape[0], out_channels, 1, 1)
+        return ConvGeometry(shape[-1], out_channels, math.prod(shape[:-1]), 1)
     kernel, stride, padding, dilation, groups = conv
     return ConvGeometry(shape[0], out_channels, shape[1], shape[2], kernel, stride, padding, dilation, groups)
+
+
+def as_images(levels: Levels, geometry: ConvGeometry) -> Levels:
+    """What a linear layer reads, (images, ..., features), as images of the geometry: features are the channels."""
+    return levels.reshape(len(levels), -1, geometry.in_channels).swapaxes(1, 2)[..., None]
 
 
 def conv_options(module: nn.Conv2d | nn.Linear) -> tuple[Pair, Pair, Pair, Pair, int] | None:
@@ -136,6 +164,52 @@ def _(module: QuantRescale) -> Step:
 
 
 @_step.register
+def _(module: QuantMul) -> Step:
+    factor, (low, high) = module.factors().cpu().numpy(), module.levels()
+    none = np.zeros(1, np.int64)
+    return lambda left, right: requantize(left.astype(np.int64) * right, none, factor, low, high)
+
+
+@_step.register
+def _(module: QuantConcat) -> Step:
+    factors, (low, high) = module.factors().cpu().numpy(), module.levels()
+    none = np.zeros(1, np.int64)
+
+    def join(*parts: Levels) -> Levels:
+        moved = zip(parts, factors, strict=True)
+        return np.concatenate([requantize(p.astype(np.int64), none, f, low, high) for p, f in moved], module.axis)
+
+    return join
+
+
+@_step.register
+def _(module: QuantTable) -> Step:
+    table = module.table().cpu().numpy().astype(np.int8 if module.levels()[0] < 0 else np.uint8)
+    least = level_range(module.in_signed)[0]
+    return lambda levels: table[levels.astype(np.int64) - least]
+
+
+@_step.register
+def _(module: QuantNorm) -> Step:
+    bias, scale = (part.cpu().numpy() for part in module.requantisation())
+    whole, (low, high) = bias.astype(np.int64), module.levels()
+    return lambda levels: requantize(levels.astype(np.int64), whole, scale, low, high)
+
+
+@_step.register
+def _(module: FloatPart) -> Step:
+    part = copy.deepcopy(module).cpu().eval()
+
+    def compute(*levels: Levels) -> Levels:
+        with torch.inference_mode():
+            found = part(*(torch.from_numpy(np.ascontiguousarray(each)) for each in levels))
+        levels_out: Levels = found.numpy().astype(np.int8)
+        return levels_out
+
+    return compute
+
+
+@_step.register
 def _(module: MaxPool) -> Step:
     return lambda levels: max_pool(levels, module.kernel, module.stride, module.padding, module.dilation)
 
@@ -146,6 +220,16 @@ def _(module: Flatten) -> Step:
 
 
 @_step.register
+def _(module: Reshape) -> Step:
+    return lambda levels: levels.reshape(len(levels), *module.shape)
+
+
+@_step.register
+def _(module: Permute) -> Step:
+    return lambda levels: levels.transpose(module.axes)
+
+
+@_step.register
 def _(module: Slice) -> Step:
     return lambda levels: levels[module.index]
 
@@ -153,11 +237,20 @@ def _(module: Slice) -> Step:
 @_step.register
 def _(module: Pad) -> Step:
     pairs = list(zip(module.amounts[::2], module.amounts[1::2], strict=True))[::-1]
-    return lambda levels: np.pad(levels, [(0, 0)] * (levels.ndim - len(pairs)) + pairs)
+    zero = None if module.zero is None else module.zero.cpu().numpy().astype(np.int64)
+
+    def pad(levels: Levels) -> Levels:
+        around = [(0, 0)] * (levels.ndim - len(pairs)) + pairs
+        if zero is None:
+            return np.pad(levels, around)
+        moved: Levels = (np.pad(levels - zero, around) + zero).astype(levels.dtype)
+        return moved
+
+    return pad
 
 
 class IntegerNetwork:
-    """A frozen copy of a quantised network that computes with integers alone.
+    """A frozen copy of a quantised network that computes with integers alone, but for its float parts if it has any.
 
     Equal, bit for bit, to the fake-quantised network in evaluation mode.
     """

@@ -12,12 +12,11 @@ from wattloop.arith.layer import Int8
 from wattloop.nn.codes import AllowedCodes
 from wattloop.nn.fake import quantize_levels, straight_through
 from wattloop.nn.grid import Activation
+from wattloop.nn.norms import BatchNorm, bias_and_scale, gain_and_shift
 
 WEIGHT_LOW, WEIGHT_HIGH = -128, 127
 # Sums of integers are exact in float32 below this bound, in any order; beyond it float64 is used.
 _FLOAT32_EXACT = float(1 << 24)
-# A channel whose gain is (nearly) 0 would need an unbounded integer bias; its gain is raised until the bias fits.
-_GREATEST_BIAS = float(1 << 30)
 
 
 class QuantLayer(nn.Module):
@@ -29,7 +28,7 @@ class QuantLayer(nn.Module):
 
     Attributes:
         module: the ordinary layer; its `weight` holds real numbers and may be parametrised (`wattloop.nn.constraint`).
-        norm: batch norm that follows it, or None.
+        norm: batch norm that follows it, or None; after a linear layer only where that reads (images, features).
         activation: what follows.
         in_signed: input levels are int8.
         wide: the output is the accumulator itself (logits).
@@ -49,7 +48,7 @@ class QuantLayer(nn.Module):
     def __init__(
         self,
         module: nn.Conv2d | nn.Linear,
-        norm: nn.BatchNorm2d | nn.BatchNorm1d | None,
+        norm: BatchNorm | None,
         activation: Activation,
         *,
         in_signed: bool,
@@ -94,36 +93,19 @@ class QuantLayer(nn.Module):
         return self.activation.levels(float(self.out_scale))
 
     def requantisation(self) -> tuple[Tensor, Tensor]:
-        """Integer bias per output channel (float64 tensor) and float32 scale per channel.
-
-        The real output of a channel is gain * (unit * acc) + shift, so scale = gain * unit / out_scale and
-        bias = round(shift / (gain * unit)).
-        """
+        """Integer bias per output channel (float64 tensor) and float32 scale per channel."""
         gain, shift = self._affine()
-        unit = self.in_scale * self.weight_scale
-        least = (shift.detach().abs() / (unit * _GREATEST_BIAS)).clamp(min=1e-30)
-        gain = torch.where(gain.abs() < least, torch.where(gain < 0, -least, least), gain)
-        real = shift / (gain * unit)
-        bias = straight_through(real.round(), real)
-        return bias, (gain * unit / self.out_scale).to(torch.float32)
+        return bias_and_scale(gain, shift, self.in_scale * self.weight_scale, self.out_scale)
 
     def _affine(self) -> tuple[Tensor, Tensor]:
         """Gain and shift per output channel, float64: the layer's own bias and batch norm with running statistics."""
         like = {"dtype": torch.float64, "device": self.in_scale.device}
         gain = torch.ones(self.module.weight.shape[0], **like)  # type: ignore[call-overload]
         shift = torch.zeros_like(gain) if self.module.bias is None else self.module.bias.double()
-        norm = self.norm
-        if norm is None:
-            return gain, shift
-        assert norm.running_mean is not None and norm.running_var is not None
-        gain = torch.rsqrt(norm.running_var.double() + norm.eps)
-        if norm.weight is not None:
-            gain = gain * norm.weight.double()
-        shift = gain * (shift - norm.running_mean.double())
-        return gain, shift if norm.bias is None else shift + norm.bias.double()
+        return (gain, shift) if self.norm is None else gain_and_shift(self.norm, shift)
 
     def forward(self, levels: Tensor) -> Tensor:
-        """Levels (images, channels, ...) as floats -> levels as floats."""
+        """Levels as floats -> levels as floats: (images, channels, ...), for a linear layer (images, ..., features)."""
         seen = self.array_levels(levels)
         return self._train(seen) if self.training else self._infer(seen)
 
@@ -164,7 +146,7 @@ class QuantLayer(nn.Module):
         bias, scale = self.requantisation()
         exact = self._exact_dtype(weight, bias)
         sums = self._product(self._centred(levels).to(exact), weight.to(exact), None)
-        channels = (-1,) + (1,) * (sums.dim() - 2)
+        channels = (-1,) if self.kind == "linear" else (-1, 1, 1)
         total = sums + bias.to(exact).view(channels)
         return total if self.wide else quantize_levels(total.to(torch.float32) * scale.view(channels), *self.levels())
 

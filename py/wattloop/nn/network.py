@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from wattloop.arith.layer import Int8
 from wattloop.errors import ModelError
+from wattloop.nn.float_part import FloatPart
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.models import Architecture
-from wattloop.nn.ops import QuantAdd, QuantAvgPool, QuantRescale
+from wattloop.nn.ops import Requantizing
 
 INPUT = "input"
 
@@ -78,6 +79,11 @@ class QuantizedNetwork(nn.Module):
         """Convolutions and linear layers by dotted name, in the order of the program."""
         found = ((node.name, self.module_of(node.name)) for node in self.program if node.name not in self.ops)
         return {name: module for name, module in found if isinstance(module, QuantLayer)}
+
+    @property
+    def float_parts(self) -> dict[str, str]:
+        """What is computed in floating point between the layers, by node: where it is and which operations."""
+        return {name: module.title for name, module in self.ops.items() if isinstance(module, FloatPart)}
 
     def layer(self, name: str) -> QuantLayer:
         """One layer.
@@ -151,7 +157,7 @@ class QuantizedNetwork(nn.Module):
                 module.out_scale.fill_(
                     float(module.in_scale * module.weight_scale) if module.wide else scales[node.name]
                 )
-            elif isinstance(module, QuantAdd | QuantAvgPool | QuantRescale):
+            elif isinstance(module, Requantizing):
                 module.in_scales.copy_(torch.tensor([scales[g] for g in node.grids], dtype=torch.float64))
                 module.out_scale.fill_(scales[node.name])
 

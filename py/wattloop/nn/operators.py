@@ -1,57 +1,31 @@
-"""What each torch module, function and method means to the lowering."""
+"""What each torch module, function and method means to the lowering: one table for all three.
+
+Makers take a `Call` and the arguments of the function; a module is called with its input and its own settings.
+"""
 
 from __future__ import annotations
 
-import enum
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from wattloop.nn.grid import LINEAR, RELU, RELU6, Activation
-from wattloop.nn.ops import Flatten, MaxPool, Pad, Pair, QuantAvgPool, Slice
+from wattloop.errors import ModelError
+from wattloop.nn.elementwise import TABLES, table_of_module
+from wattloop.nn.float_operators import FLOAT_FUNCTIONS, FLOAT_METHODS, FLOAT_MODULES
+from wattloop.nn.grid import RELU, RELU6, Activation
+from wattloop.nn.layer_requests import batch_norm, conv2d, conv_module, linear, linear_module, norm_module
+from wattloop.nn.movements import MOVE_FUNCTIONS, MOVE_METHODS, flatten
+from wattloop.nn.ops import MaxPool, Pad, Pair, QuantAvgPool
+from wattloop.nn.requests import Call, Kind, Request
+from wattloop.nn.tracing import Traced
 
-PoolMaker = Callable[[tuple[int, ...], Activation], "QuantAvgPool | str"]
+Maker = Callable[..., Request]
 
-
-class Kind(enum.Enum):
-    """Classes of operations."""
-
-    LAYER = enum.auto()
-    NORM = enum.auto()
-    ACTIVATION = enum.auto()
-    ADD = enum.auto()
-    AVERAGE = enum.auto()
-    SAME_GRID = enum.auto()
-    IDENTITY = enum.auto()
-    NOT_TENSOR = enum.auto()
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a traced node asks for.
-
-    Attributes:
-        kind: class of operation.
-        inputs: its tensor inputs.
-        module: the layer, batch norm, or ready level-preserving operation.
-        activation: of an ACTIVATION.
-        pool: of an AVERAGE: makes the pooling for an input shape, or says why it cannot.
-        monotone: a SAME_GRID operation that an activation may be moved across.
-        problem: why this variant cannot be quantised, or empty.
-    """
-
-    kind: Kind
-    inputs: tuple[Any, ...] = ()
-    module: nn.Module | None = None
-    activation: Activation = LINEAR
-    pool: PoolMaker | None = None
-    monotone: bool = False
-    problem: str = ""
+_ALIASES = {"input": "x"}
 
 
 def _pair(value: Any) -> Pair:
@@ -61,40 +35,30 @@ def _pair(value: Any) -> Pair:
     return int(value), int(value)
 
 
-def _conv(module: nn.Conv2d, x: Any) -> Request:
-    problem = ""
-    if module.padding_mode != "zeros":
-        problem = f"padding_mode {module.padding_mode!r} is not supported; use 'zeros'"
-    elif isinstance(module.padding, str):
-        spans = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
-        if module.padding == "same" and any(span % 2 for span in spans):
-            problem = "padding 'same' of an even kernel is not symmetric; pad explicitly"
-        module.padding = (0, 0) if module.padding == "valid" else (spans[0] // 2, spans[1] // 2)
-    return Request(Kind.LAYER, (x,), module, problem=problem)
-
-
-def _linear(module: nn.Linear, x: Any) -> Request:
-    return Request(Kind.LAYER, (x,), module)
-
-
-def _norm(module: nn.BatchNorm2d | nn.BatchNorm1d, x: Any) -> Request:
-    problem = "" if module.track_running_stats else "batch norm without running statistics cannot be folded"
-    return Request(Kind.NORM, (x,), module, problem=problem)
-
-
-def _activation(activation: Activation) -> Callable[..., Request]:
-    def request(x: Any, inplace: bool = False) -> Request:
+def _activation(activation: Activation) -> Maker:
+    def request(call: Call, x: Any, inplace: bool = False) -> Request:
         return Request(Kind.ACTIVATION, (x,), activation=activation)
 
     return request
 
 
-def _hardtanh(x: Any, low: float, high: float) -> Request:
-    problem = "" if low == 0 else "a clamp that does not start at 0 is not supported"
-    return Request(Kind.ACTIVATION, (x,), activation=Activation(relu=True, limit=float(high)), problem=problem)
+def _clamp(call: Call, x: Any, low: Any = None, high: Any = None, inplace: bool = False, **named: Any) -> Request:
+    low, high = named.get("min", named.get("min_val", low)), named.get("max", named.get("max_val", high))
+    limit = None if high is None else float(high)
+    if low == 0 and (limit is None or limit > 0):
+        return Request(Kind.ACTIVATION, (x,), activation=Activation(relu=True, limit=limit))
+    positive = low is not None and low >= 0
+    return Request(
+        Kind.TABLE,
+        (x,),
+        activation=Activation(relu=positive),
+        function=lambda real: real.clamp(low, high),
+        name="clamp",
+    )
 
 
 def _max_pool(
+    call: Call,
     x: Any,
     kernel_size: Any,
     stride: Any = None,
@@ -110,6 +74,7 @@ def _max_pool(
 
 
 def _avg_pool(
+    call: Call,
     x: Any,
     kernel_size: Any,
     stride: Any = None,
@@ -130,7 +95,7 @@ def _avg_pool(
     return Request(Kind.AVERAGE, (x,), pool=make, problem=problem)
 
 
-def _adaptive_avg_pool(x: Any, output_size: Any) -> Request:
+def _adaptive_avg_pool(call: Call, x: Any, output_size: Any) -> Request:
     def make(shape: tuple[int, ...], activation: Activation) -> QuantAvgPool | str:
         wanted = output_size if isinstance(output_size, Sequence) else (output_size, output_size)
         out = tuple(have if want is None else want for want, have in zip(wanted, shape[2:], strict=True))
@@ -142,113 +107,138 @@ def _adaptive_avg_pool(x: Any, output_size: Any) -> Request:
     return Request(Kind.AVERAGE, (x,), pool=make)
 
 
-def _mean(x: Any, dim: Any = None, keepdim: bool = False) -> Request:
-    if not keepdim or not isinstance(dim, Sequence) or sorted(d % 4 for d in dim) != [2, 3]:
-        return Request(Kind.AVERAGE, (x,), problem="only the mean over height and width with keepdim=True is supported")
-    return _adaptive_avg_pool(x, 1)
+def _mean(call: Call, x: Any, dim: Any = None, keepdim: bool = False, **rest: Any) -> Request:
+    """Over height and width it is pooling; over anything else it is left to floating point."""
+    rank = len(call.sizes(x))
+    axes = sorted(d % rank for d in dim) if isinstance(dim, Sequence) else []
+    if rank != 4 or axes != [2, 3] or rest:
+        return Request(Kind.FLOAT)
+    pooled = _adaptive_avg_pool(call, x, 1)
+    return Request(Kind.AVERAGE, (x,), pool=pooled.pool, flat=not keepdim)
 
 
-def _flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Request:
-    problem = "" if (start_dim, end_dim) == (1, -1) else "only flatten(1) is supported: the images stay apart"
-    return Request(Kind.SAME_GRID, (x,), Flatten(), monotone=True, problem=problem)
+def _add(call: Call, x: Any, other: Any, *, alpha: Any = 1) -> Request:
+    if call.image(x) and call.image(other) and alpha == 1 and call.sizes(x) == call.sizes(other):
+        return Request(Kind.ADD, (x, other))
+    return Request(Kind.FLOAT)
 
 
-def _view(x: Any, *shape: Any) -> Request:
-    sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-    flat = len(sizes) == 2 and sizes[1] == -1 and isinstance(sizes[0], fx.Node)
-    problem = "" if flat else "only x.view(x.size(0), -1) is supported: the images stay apart"
-    return Request(Kind.SAME_GRID, (x,), Flatten(), monotone=True, problem=problem)
+def _mul(call: Call, x: Any, other: Any) -> Request:
+    both = call.image(x) and call.image(other)
+    return Request(Kind.MULTIPLY, (x, other)) if both else Request(Kind.FLOAT)
 
 
-def _identity(x: Any, *args: Any, **kwargs: Any) -> Request:
-    return Request(Kind.IDENTITY, (x,))
+def _cat(call: Call, tensors: Any, dim: int = 0) -> Request:
+    if not all(call.image(part) for part in tensors):
+        return Request(Kind.FLOAT)
+    axis = dim % len(call.sizes(tensors[0]))
+    problem = "" if axis else "images cannot be joined: only the other axes"
+    return Request(Kind.CONCAT, tuple(tensors), axis=axis, problem=problem)
 
 
-def _add(x: Any, other: Any, *, alpha: Any = 1) -> Request:
-    problem = "" if alpha == 1 else "a weighted addition is not supported"
-    return Request(Kind.ADD, (x, other), problem=problem)
-
-
-def _getitem(x: Any, index: Any) -> Request:
-    if isinstance(x, fx.Node) and (x.target in NOT_TENSORS or x.op == "get_attr"):
-        return Request(Kind.NOT_TENSOR)
-    whole = index if isinstance(index, tuple) else (index,)
-    plain = all(isinstance(i, slice) and not isinstance(i.start, fx.Node) for i in whole) and whole[0] == slice(None)
-    problem = "" if plain else "only slices, and not of the images' axis, are supported"
-    return Request(Kind.SAME_GRID, (x,), Slice(whole) if plain else None, problem=problem)
-
-
-def _pad(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Request:
+def _pad(call: Call, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Request:
     amounts = tuple(int(p) for p in pad)
     problem = "" if mode == "constant" and not value and min(amounts) >= 0 else "only padding with zeros is supported"
     return Request(Kind.SAME_GRID, (x,), Pad(amounts), problem=problem)
 
 
-def _size(*args: Any) -> Request:
-    return Request(Kind.NOT_TENSOR)
+def _float(call: Call, *args: Any, **kwargs: Any) -> Request:
+    return Request(Kind.FLOAT)
 
 
-def _getattr(x: Any, name: str) -> Request:
-    if name in ("shape", "ndim", "dtype", "device"):
-        return Request(Kind.NOT_TENSOR)
-    return Request(Kind.IDENTITY, (x,), problem=f"the attribute {name} is not supported")
-
-
-# Targets whose results are not tensors of levels.
-NOT_TENSORS: set[Any] = {"size", "dim", getattr}
-
-MODULES: dict[type[nn.Module], Callable[..., Request]] = {
-    nn.Conv2d: _conv,
-    nn.Linear: _linear,
-    nn.BatchNorm2d: _norm,
-    nn.BatchNorm1d: _norm,
-    nn.ReLU: lambda m, x: _activation(RELU)(x),
-    nn.ReLU6: lambda m, x: _activation(RELU6)(x),
-    nn.Hardtanh: lambda m, x: _hardtanh(x, m.min_val, m.max_val),
-    nn.MaxPool2d: lambda m, x: _max_pool(
-        x, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, return_indices=m.return_indices
+MODULES: dict[type[nn.Module], Callable[[Call, Any, fx.Node], Request]] = {
+    nn.Linear: linear_module,
+    nn.BatchNorm2d: norm_module,
+    nn.BatchNorm1d: norm_module,
+    nn.ReLU: lambda call, m, x: _activation(RELU)(call, x),
+    nn.ReLU6: lambda call, m, x: _activation(RELU6)(call, x),
+    nn.Hardtanh: lambda call, m, x: _clamp(call, x, m.min_val, m.max_val),
+    nn.MaxPool2d: lambda call, m, x: _max_pool(
+        call, x, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, return_indices=m.return_indices
     ),
-    nn.AvgPool2d: lambda m, x: _avg_pool(
-        x, m.kernel_size, m.stride, m.padding, m.ceil_mode, m.count_include_pad, m.divisor_override
+    nn.AvgPool2d: lambda call, m, x: _avg_pool(
+        call, x, m.kernel_size, m.stride, m.padding, m.ceil_mode, m.count_include_pad, m.divisor_override
     ),
-    nn.AdaptiveAvgPool2d: lambda m, x: _adaptive_avg_pool(x, m.output_size),
-    nn.Flatten: lambda m, x: _flatten(x, m.start_dim, m.end_dim),
-    nn.ZeroPad2d: lambda m, x: _pad(x, m.padding),
-    nn.Identity: lambda m, x: _identity(x),
-    nn.Dropout: lambda m, x: _identity(x),
-    nn.Dropout2d: lambda m, x: _identity(x),
+    nn.AdaptiveAvgPool2d: lambda call, m, x: _adaptive_avg_pool(call, x, m.output_size),
+    nn.Flatten: lambda call, m, x: flatten(call, x, m.start_dim, m.end_dim),
+    nn.ZeroPad2d: lambda call, m, x: _pad(call, x, m.padding),
+    **dict.fromkeys(FLOAT_MODULES, _float),
 }
 
-FUNCTIONS: dict[Any, Callable[..., Request]] = {
+FUNCTIONS: dict[Any, Maker] = {
+    **dict.fromkeys(FLOAT_FUNCTIONS, _float),
+    **TABLES,
+    **MOVE_FUNCTIONS,
+    functional.conv2d: conv2d,
+    torch.conv2d: conv2d,
+    functional.linear: linear,
+    functional.batch_norm: batch_norm,
     torch.relu: _activation(RELU),
     functional.relu: _activation(RELU),
     functional.relu6: _activation(RELU6),
+    functional.hardtanh: _clamp,
+    torch.clamp: _clamp,
     torch.max_pool2d: _max_pool,
     functional.max_pool2d: _max_pool,
     functional.avg_pool2d: _avg_pool,
     functional.adaptive_avg_pool2d: _adaptive_avg_pool,
     torch.mean: _mean,
-    torch.flatten: _flatten,
-    torch.reshape: _view,
-    functional.dropout: _identity,
     functional.pad: _pad,
     torch.add: _add,
     operator.add: _add,
     operator.iadd: _add,
-    operator.getitem: _getitem,
-    getattr: _getattr,
+    torch.mul: _mul,
+    operator.mul: _mul,
+    operator.imul: _mul,
+    torch.cat: _cat,
+    torch.concat: _cat,
 }
 
-METHODS: dict[Any, Callable[..., Request]] = {
+METHODS: dict[Any, Maker] = {
+    **dict.fromkeys(FLOAT_METHODS, _float),
+    **{name: maker for name, maker in TABLES.items() if isinstance(name, str)},
+    **MOVE_METHODS,
     "relu": _activation(RELU),
     "relu_": _activation(RELU),
-    "flatten": _flatten,
-    "view": _view,
-    "reshape": _view,
+    "clamp": _clamp,
+    "clamp_": _clamp,
     "mean": _mean,
-    "contiguous": _identity,
     "add": _add,
     "add_": _add,
-    "size": _size,
-    "dim": _size,
+    "mul": _mul,
+    "mul_": _mul,
 }
+
+
+def request_of(traced: Traced, node: fx.Node) -> Request:
+    """What a node of the graph asks for.
+
+    Raises:
+        ModelError: nothing that is supported; the message names it.
+    """
+    if node.op in ("placeholder", "output") or not traced.holds_tensors(node):
+        return Request(Kind.NOT_TENSOR)
+    if not traced.from_image(node):
+        return Request(Kind.CONSTANT)
+    call, args, kwargs = Call(node, traced), traced.resolved(node.args), traced.resolved(node.kwargs)
+    if node.op == "call_module":
+        module = traced.module.get_submodule(str(node.target))
+        if isinstance(module, nn.Conv2d):
+            return conv_module(call, module, *args, **kwargs)
+        make = MODULES.get(type(module)) or table_of_module(module)
+        if make is not None:
+            return make(call, module, *args, **kwargs)
+        raise ModelError(f"layer {node.target} ({type(module).__name__}) cannot be quantised")
+    table: dict[Any, Maker] = FUNCTIONS if node.op == "call_function" else METHODS
+    if node.target not in table:
+        raise ModelError(f"{what(node)} cannot be quantised")
+    try:
+        return table[node.target](call, *args, **{_ALIASES.get(name, name): value for name, value in kwargs.items()})
+    except (TypeError, KeyError) as error:
+        raise ModelError(f"{what(node)} is called in an unsupported way: {error}") from error
+
+
+def what(node: fx.Node) -> str:
+    """A node as messages name it."""
+    title = getattr(node.target, "__name__", node.target)
+    return f"layer {node.target}" if node.op == "call_module" else f"operation {node.name} ({title})"

@@ -28,8 +28,9 @@ def quantize(
 ) -> QuantizedNetwork:
     """Quantise a float network to int8 weights and 8-bit activations (docs: the network room; paper section 5.1).
 
-    Any module of convolutions (plain, grouped, depthwise, strided, dilated), linear layers, batch norms, ReLU or ReLU6,
-    pooling, flattening and residual additions. `model` itself is left alone.
+    Any module of convolutions (plain, grouped, depthwise, strided, dilated), linear layers, batch norms, the usual
+    activations, pooling, additions, products and moves; layer norms, softmax and the like stay in floating point
+    between the layers (`QuantizedNetwork.float_parts`). `model` itself is left alone.
 
     Args:
         model: float network, or `Normalized` (which brings the normalisation).
@@ -75,6 +76,8 @@ def assemble(
     if normalisation is not None:
         for name in lowered.folds:
             _set_zero(network.layer(name), normalisation)
+        for name in lowered.pads:
+            network.module_of(name).zero = _zero_levels(normalisation).view(1, -1, 1, 1)
     return network.eval(), lowered
 
 
@@ -96,9 +99,12 @@ def _per_feature(layer: QuantLayer, per_channel: Tensor) -> Tensor:
 
 
 def _set_zero(layer: QuantLayer, normalisation: Normalisation) -> None:
-    """The pixel level that stands for 0: the mean, rounded (off by half a level, 0.01 standard deviations, at most)."""
-    zero = (torch.tensor(normalisation[0]) * 255).round().clamp(0, 255)
-    layer.in_zero = _per_feature(layer, zero)
+    layer.in_zero = _per_feature(layer, _zero_levels(normalisation))
+
+
+def _zero_levels(normalisation: Normalisation) -> Tensor:
+    """Pixel levels that stand for 0: the means, rounded (off by half a level, 0.01 standard deviations, at most)."""
+    return (torch.tensor(normalisation[0]) * 255).round().clamp(0, 255)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from wattloop.arith.layer import IntegerLayer, LayerTrace
 from wattloop.errors import ModelError
-from wattloop.nn.integer import conv_options, layer_geometry
+from wattloop.nn.integer import as_images, conv_options, layer_geometry
 from wattloop.nn.network import QuantizedNetwork
 
 
@@ -55,5 +55,5 @@ def _layer_trace(network: QuantizedNetwork, name: str, inputs: npt.NDArray[np.ge
     weight = network.integer_weight(name)
     geometry = layer_geometry(conv_options(layer.module), weight.shape[0], inputs.shape[1:])
     integer = IntegerLayer(name, layer.kind, geometry, weight, activation_signed=layer.in_signed)
-    shape = (len(inputs), geometry.in_channels, geometry.in_height, geometry.in_width)
-    return LayerTrace(integer, inputs.reshape(shape))  # type: ignore[arg-type]
+    images = inputs if layer.kind == "conv" else np.ascontiguousarray(as_images(inputs, geometry))  # type: ignore[arg-type]
+    return LayerTrace(integer, images)  # type: ignore[arg-type]
