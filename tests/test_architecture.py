@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "py" / "wattloop"
-BASE = {"errors", "logs", "checks", "config", "tools", "store", "resources", "runs", "parallel", "upkeep"}
+BASE = {"errors", "logs", "checks", "config", "tools", "store", "resources", "runs", "parallel", "upkeep", "own_code"}
 ARITH = BASE | {"gates.spec", "arith"}
 GATES = ARITH | {"gates"}
 POWER = GATES | {"activity", "power"}
@@ -25,6 +25,7 @@ ALLOWED = {
     "config": {"errors"},
     "resources": {"errors"},
     "logs": set(),
+    "own_code": {"errors"},
     "store": {"errors", "logs"},
     "tools": {"errors", "logs"},
     "runs": BASE,

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from wattloop.gates.spec import ArraySpec, MacSpec
     from wattloop.nn.config import TrainConfig
     from wattloop.nn.datasets import Dataset, Split, load
-    from wattloop.nn.models import Normalized, build
+    from wattloop.nn.models import Normalized, build, build_own
+    from wattloop.nn.own_data import as_dataset
     from wattloop.nn.quantize import quantize
     from wattloop.nn.train import fit
     from wattloop.own.cell import OwnMac, OwnPorts
     from wattloop.power.estimate import Estimate
 
     build_model = build
+    build_own_model = build_own
     load_dataset = load
 
 # Loaded on first use: `import wattloop` costs nothing, and specs work without torch.
@@ -44,7 +46,9 @@ _HOMES = {
     "Split": "wattloop.nn.datasets",
     "SupplySettings": "wattloop.flow.supply_settings",
     "TrainConfig": "wattloop.nn.config",
+    "as_dataset": "wattloop.nn.own_data",
     "build_model": "wattloop.nn.models:build",
+    "build_own_model": "wattloop.nn.models:build_own",
     "characterize": "wattloop.flow.api",
     "compress": "wattloop.flow.api",
     "estimate": "wattloop.flow.api",
@@ -71,7 +75,9 @@ __all__ = [
     "Split",
     "SupplySettings",
     "TrainConfig",
+    "as_dataset",
     "build_model",
+    "build_own_model",
     "characterize",
     "compress",
     "estimate",

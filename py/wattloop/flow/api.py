@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from wattloop.nn.models import Normalized
     from wattloop.nn.network import QuantizedNetwork
 
-Images = npt.NDArray[np.uint8]
+# Raw pixels, uint8, shape (images, channels, height, width), or an iterable of (x, y) as `as_dataset` takes it.
+Pixels = npt.NDArray[np.uint8]
+Images = Pixels | Iterable[Any]
 
 
 def characterize(
@@ -42,7 +44,8 @@ def characterize(
 
     Args:
         network: quantised.
-        images: raw pixels, uint8, shape (images, channels, height, width); their transitions are sampled.
+        images: raw pixels, uint8, shape (images, channels, height, width), or any iterable of (x, y) as `as_dataset`
+            takes it; their transitions are sampled.
         layers: names; None for all.
         simulator: hardware and sampling; None for the defaults.
 
@@ -53,7 +56,7 @@ def characterize(
         ModelError: no such layer, or images of the wrong kind.
         OverflowRangeError: a layer does not fit the array's partial sums.
     """
-    return dict((simulator or Simulator()).tables(_traced(network, images, layers)).tables)
+    return dict((simulator or Simulator()).tables(_traced(network, _pixels(images), layers)).tables)
 
 
 def estimate(
@@ -70,13 +73,14 @@ def estimate(
     Args, Raises: see `characterize`.
     """
     simulator = simulator or Simulator()
-    trace = tracer(network, images, simulator.hardware.array.mac, layers)
-    return simulator.estimated(*traced(trace, len(images), simulator.estimate.profiled))
+    pixels = _pixels(images)
+    trace = tracer(network, pixels, simulator.hardware.array.mac, layers)
+    return simulator.estimated(*traced(trace, len(pixels), simulator.estimate.profiled))
 
 
 def compress(  # noqa: PLR0913 - each is an independent choice of the user
     network: QuantizedNetwork,
-    dataset: Dataset,
+    dataset: Dataset | Any,
     config: CompressConfig | None = None,
     *,
     simulator: Simulator | None = None,
@@ -92,7 +96,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
 
     Args:
         network: trained, quantised, without constraints; it is left alone.
-        dataset: what it was trained on.
+        dataset: what it was trained on: a `Dataset`, or iterables of (x, y) as `as_dataset` takes them.
         config: settings, the methods among them; the defaults are the paper's.
         simulator: hardware and sampling; None for the defaults. Its tables and tiles steer the search.
         measure: what the figures before and after are measured on; None for all tiles of 16 test images.
@@ -111,7 +115,9 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
         StorageError: `resume` cannot be written.
     """
     from wattloop.compression import run
+    from wattloop.nn.own_data import as_dataset
 
+    dataset = as_dataset(dataset)
     simulator = simulator or Simulator()
     settings = config or CompressConfig()
     timed = timed_cell(settings, simulator)
@@ -132,7 +138,15 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
     )
 
 
-def _traced(network: QuantizedNetwork, images: Images, layers: Sequence[str] | None) -> Sequence[LayerTrace]:
+def _pixels(images: Images) -> Pixels:
+    from wattloop.nn.own_data import images_of
+
+    return images_of(images)
+
+
+def _traced(
+    network: QuantizedNetwork, images: npt.NDArray[np.uint8], layers: Sequence[str] | None
+) -> Sequence[LayerTrace]:
     from wattloop.nn.trace import trace
 
     return trace(network, images, layers=layers)

@@ -22,6 +22,7 @@ from wattloop.flow.reporting import report
 from wattloop.flow.settings import HardwareSettings, Settings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, trained_network
+from wattloop.flow.training_stages import own_model
 from wattloop.gates.libraries import resolve
 from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.gates.synthesis import can_build
@@ -32,6 +33,7 @@ from wattloop.runs import Run
 from wattloop.store import Store, content_key
 
 if TYPE_CHECKING:
+    from wattloop.nn.models import FloatNetwork
     from wattloop.nn.network import QuantizedNetwork
 
 EXPLORATION = "exploration"
@@ -121,16 +123,17 @@ def _compressed(settings: Settings, trained: Trained, traces: Sequence[LayerTrac
     """The layers of the compressed network on the same images, or pruned and mapped here, on the same inputs."""
     chosen = settings.explore
     if chosen.compressed is not None:
-        return _traced_alike(load_compressed(Path(chosen.compressed)), trained, traces)
+        network = load_compressed(Path(chosen.compressed), own_model(settings.network))
+        return _traced_alike(network, trained, traces)
     weights = [one_shot(trace.layer.weight, chosen.prune, chosen.values) for trace in traces]
     return [_with(trace, weight) for trace, weight in zip(traces, weights, strict=True)]
 
 
-def load_compressed(path: Path) -> QuantizedNetwork:
-    """The network of a checkpoint."""
+def load_compressed(path: Path, model: FloatNetwork | None = None) -> QuantizedNetwork:
+    """The network of a checkpoint, made from `model` where that is the user's own."""
     from wattloop.nn.checkpoint import load
 
-    return load(path)
+    return load(path, model)
 
 
 def _traced_alike(network: QuantizedNetwork, trained: Trained, traces: Sequence[LayerTrace]) -> list[LayerTrace]:
@@ -165,7 +168,7 @@ def _reference(settings: Settings, trained: Trained, traces: Sequence[LayerTrace
     if chosen.compressed is not None:
         made = f"checkpoint {content_key(Path(chosen.compressed).read_bytes())}"
     return {
-        "network": f"{settings.network.model} on {settings.network.dataset}",
+        "network": f"{settings.network.title} on {settings.network.dataset_title}",
         "network key": trained.key,
         "layers": ", ".join(trace.layer.name for trace in traces),
         "images": str(traces[0].images),

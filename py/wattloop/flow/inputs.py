@@ -5,6 +5,7 @@ from __future__ import annotations
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.settings import Settings
 from wattloop.flow.training import load_dataset
+from wattloop.flow.training_stages import own_model
 from wattloop.gates.libraries import resolve
 
 
@@ -14,11 +15,16 @@ def check_inputs(settings: Settings, progress: Progress = SILENT) -> None:
     Raises:
         LibertyError: the library is unknown or damaged.
         DatasetError: the data set is unknown, missing or damaged.
-        ModelError: the network is unknown.
+        ModelError: the network is unknown, or one of the user's own that does not suit the data set.
+        ConfigError: code of the user's own fails.
     """
-    from wattloop.nn.models import known
+    from wattloop.nn.models import check_fits, known
 
     with progress.step(f"reading the Liberty library {settings.hardware.library}"):
         resolve(settings.hardware.library)
-    known(settings.network.model)
-    load_dataset(settings, progress)
+    own = own_model(settings.network)
+    if own is None:
+        known(settings.network.model)
+    dataset = load_dataset(settings, progress)
+    if own is not None:
+        check_fits(own, dataset.train.images.shape[1:], dataset.classes)

@@ -66,11 +66,12 @@ def add(folder: Path, wanted: Wanted, data_root: Path | None = None, *, progress
         DatasetError, StorageError: the data set or the network is missing or damaged.
     """
     from wattloop.nn.checkpoint import load, save
+    from wattloop.nn.models import Architecture
 
     known = Models.open(folder).entries if (folder / INDEX).is_file() else ()
     _check(folder, wanted, known)
     network = load(wanted.checkpoint)
-    if network.architecture is None:
+    if not isinstance(network.architecture, Architecture):
         raise ModelError(f"{wanted.checkpoint} is a network of your own: only wattloop's networks can be built again")
     scores = _scores(network, wanted.dataset, data_root, progress)
     entry = _entry(wanted, _row_of(wanted.checkpoint), network.architecture.name, scores)

@@ -91,7 +91,7 @@ def bench_network(
     with progress.step(f"tracing {scope.images} images"):
         traced = trace(trained.network, trained.dataset.test.images[: scope.images])
     traces = [each for each in traced if each.layer.kind == "conv"]
-    found: Numbers = {"network": settings.network.model, "netlist": netlist.name, "images": scope.images}
+    found: Numbers = {"network": settings.network.title, "netlist": netlist.name, "images": scope.images}
     found |= {"layers": len(traces), "threads": default_threads(), **machine(), **_size(traces, spec)}
     forget_peak()
     for key, title, timing in (

@@ -16,6 +16,7 @@ from wattloop.compression.config import CompressConfig
 from wattloop.flow.explore_settings import ExploreSettings
 from wattloop.flow.mapping_settings import MappingSettings
 from wattloop.flow.measure_settings import MeasureSettings
+from wattloop.flow.network_settings import NetworkSettings
 from wattloop.flow.reproduce_settings import ReproduceSettings
 from wattloop.flow.supply_settings import SupplySettings
 from wattloop.flow.timing_settings import TimingSettings
@@ -58,41 +59,6 @@ class HardwareSettings:
     def with_cell(self, mac: MacSpec) -> HardwareSettings:
         """The same array with another cell, which wattloop builds."""
         return replace(self, array=replace(self.array, mac=mac), own_mac=None)
-
-
-@dataclass(frozen=True)
-class NetworkSettings:
-    """What is computed.
-
-    Attributes:
-        model: name of a network ("lenet5", "lenet5_wide", "resnet20", "resnet50").
-        dataset: name of a data set ("digits", "cifar10", "cifar100").
-        data_root: folder with the official archive, packed or not; None for the user's data folder, where it is
-            downloaded to.
-        checkpoint: a trained int8 network (`network.safetensors` of a run); None trains one.
-        initial_weights: weights of the float network that training starts from, as others saved them; None for fresh
-            ones.
-        mean, std: of pixels / 255 by channel, what the network's input is normalised with; None for the data set's.
-        calibration_images: training images that set the scales of the activations.
-        seed: of the fresh weights.
-    """
-
-    model: str = "lenet5"
-    dataset: str = "digits"
-    data_root: str | None = None
-    checkpoint: str | None = None
-    initial_weights: str | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    calibration_images: int = 512
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        both = (self.mean is None) == (self.std is None) and len(self.mean or ()) == len(self.std or ())
-        require(both, "mean", self.mean, "as many numbers as std, or neither")
-        require(all(value > 0 for value in self.std or ()), "std", self.std, "numbers above 0")
-        require(self.calibration_images >= 1, "calibration_images", self.calibration_images, "1 or more")
-        require_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -294,16 +260,20 @@ class Settings:
 def load(path: Path | None = None, overrides: Mapping[str, str] | None = None) -> Settings:
     """Settings from a TOML file and overrides by dotted key; what neither names is at its default.
 
-    Files of `hardware.own_mac` are looked for from the folder of the TOML file on.
+    Files of `hardware.own_mac` and of a network or a data set of the user's own are looked for from the folder of the
+    TOML file on; those that an override names, from the current folder.
 
     Raises:
         ConfigError: the file or a key or value in it is wrong; the message names file, line and key.
     """
     settings = config.read(Settings, path, overrides)
+    folder = Path() if path is None else path.parent
+    here = {key for key in ("model", "dataset") if f"network.{key}" in (overrides or {})}
+    network = settings.network.located(Path(), *here).located(folder, *{"model", "dataset"} - here)
     own = settings.hardware.own_mac
-    if own is None or path is None:
-        return settings
-    return replace(settings, hardware=replace(settings.hardware, own_mac=own.located(path.parent)))
+    if own is not None and path is not None:
+        settings = replace(settings, hardware=replace(settings.hardware, own_mac=own.located(folder)))
+    return replace(settings, network=network)
 
 
 def seeded(seed: int | None) -> dict[str, str]:

@@ -8,10 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wattloop import own_code
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
-from wattloop.flow.training_stages import FLOAT, HISTORY, NETWORK, WEIGHT_BITS, History, Stages, legal_weights
+from wattloop.flow.training_stages import (
+    FLOAT,
+    HISTORY,
+    NETWORK,
+    WEIGHT_BITS,
+    History,
+    Stages,
+    legal_weights,
+    own_model,
+)
 from wattloop.runs import Run
 from wattloop.store import Store, content_key
 
@@ -53,9 +63,20 @@ def load_dataset(settings: Settings, progress: Progress = SILENT) -> Dataset:
 
     Raises:
         DatasetError: unknown, missing or damaged; the message says what to do.
+        ConfigError: code of the user's own fails.
     """
-    with progress.step(f"reading the data set {settings.network.dataset}"):
-        return _load_dataset(settings.network.dataset, settings.network.data_root)
+    network = settings.network
+    with progress.step(f"reading the data set {network.dataset_title}"):
+        if own_code.is_own(network.dataset):
+            return _load_own(network.dataset, json.dumps(dict(network.data_arguments), sort_keys=True, default=str))
+        return _load_dataset(network.dataset, network.data_root)
+
+
+@functools.lru_cache(maxsize=1)
+def _load_own(name: str, arguments: str) -> Dataset:
+    from wattloop.nn.own_data import load_own
+
+    return load_own(name, json.loads(arguments))
 
 
 @functools.lru_cache(maxsize=1)
@@ -79,13 +100,21 @@ def trained_network(settings: Settings, *, store: Store | None = None, progress:
     dataset = load_dataset(settings, progress)
     stages = Stages(settings, dataset, store, progress)
     if settings.network.checkpoint is not None:
-        return _from_checkpoint(stages, Path(settings.network.checkpoint))
+        return _told(_from_checkpoint(stages, Path(settings.network.checkpoint)), progress)
     float_key = stages.float_key()
     teacher, before = stages.train_float(float_key)
     key = stages.int8_key(float_key)
     network, after = stages.train_int8(key, teacher)
     network_file, float_file = store.root / "network" / key / NETWORK, store.root / "float" / float_key / FLOAT
-    return Trained(network, dataset, key, before + after, network_file, teacher, float_file)
+    return _told(Trained(network, dataset, key, before + after, network_file, teacher, float_file), progress)
+
+
+def _told(trained: Trained, progress: Progress) -> Trained:
+    """Say what of the network does not run on the array."""
+    parts = trained.network.float_parts
+    if parts:
+        progress.tell(f"{len(parts)} parts stay in floating point, off the array: {'; '.join(parts.values())}")
+    return trained
 
 
 def _from_checkpoint(stages: Stages, path: Path) -> Trained:
@@ -93,7 +122,8 @@ def _from_checkpoint(stages: Stages, path: Path) -> Trained:
 
     start = stages.settings.network.initial_weights
     teacher = None if start is None else stages.float_network(Path(start))
-    return Trained(load(path), stages.dataset, content_key(path.read_bytes()), (), path, teacher)
+    network = load(path, own_model(stages.settings.network))
+    return Trained(network, stages.dataset, content_key(path.read_bytes()), (), path, teacher)
 
 
 def train_flow(settings: Settings, run: Run, *, store: Store | None = None, progress: Progress = SILENT) -> History:
@@ -111,4 +141,6 @@ def keep_trained(settings: Settings, run: Run, *, store: Store | None = None, pr
         run.write(FLOAT, trained.float_file.read_bytes())
     run.write(NETWORK, trained.network_file.read_bytes())
     run.write(HISTORY, json.dumps(trained.history, indent=1))
+    if trained.network.float_parts:
+        run.facts["float parts"] = "; ".join(trained.network.float_parts.values())
     return trained.history

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 from wattloop.errors import StorageError
+from wattloop.flow.network_settings import NetworkSettings
 from wattloop.flow.progress import Progress, Step
 from wattloop.flow.resumption import resume_folder, resumption
 from wattloop.flow.settings import Settings
@@ -24,7 +25,7 @@ from wattloop.store import Store, content_key, write_atomic
 
 if TYPE_CHECKING:
     from wattloop.nn.datasets import Dataset
-    from wattloop.nn.models import Normalized
+    from wattloop.nn.models import FloatNetwork, Normalized
     from wattloop.nn.network import QuantizedNetwork
     from wattloop.nn.training_state import EpochReport
 
@@ -59,8 +60,17 @@ class Stages:
         """Content key of the float network."""
         network, data = self.settings.network, self.dataset
         images = (data.name, data.train.images, data.train.labels)
-        recipe = (network.model, network.seed, self._pretraining, self._normalisation(), self._start())
+        recipe = (self._model_key(), network.seed, self._pretraining, self._normalisation(), self._start())
         return content_key("float", _VERSION, importlib.metadata.version("torch"), images, recipe)
+
+    def _model_key(self) -> object:
+        """What the float network depends on beside its seed: its name, or the code of one of the user's own."""
+        from wattloop.nn.models import source_digest
+
+        network = self.settings.network
+        if not network.own:
+            return network.model
+        return network.title, network.arguments, source_digest(self.plain())
 
     @property
     def _pretraining(self) -> TrainConfig | None:
@@ -88,23 +98,38 @@ class Stages:
         from wattloop.nn.checkpoint import load
 
         def read(entry: Path) -> tuple[QuantizedNetwork, History]:
-            return load(entry / NETWORK), _history(entry)
+            return load(entry / NETWORK, own_model(self.settings.network)), _history(entry)
 
         return self._load("network", key, lambda folder: self._train_int8(folder, key, teacher), read)
 
     def float_network(self, weights: Path | None) -> Normalized:
         """A float network with the weights of a file (None: fresh ones), laid out in memory as training leaves it."""
         from wattloop.nn.float_weights import load_float_weights
-        from wattloop.nn.models import Normalized, build
+        from wattloop.nn.models import Normalized
         from wattloop.nn.train import lay_out
 
-        data, network = self.dataset, self.settings.network
-        plain = build(network.model, data.classes, data.channels, seed=network.seed)
+        plain = self.plain()
         if weights is not None:
             load_float_weights(plain, weights)
         model = Normalized(plain, *self._normalisation())
         lay_out(model)
         return model.eval()
+
+    def plain(self) -> FloatNetwork:
+        """The float network with fresh weights.
+
+        Raises:
+            ConfigError: code of the user's own fails.
+            ModelError: it is unknown, or does not suit the data set.
+        """
+        from wattloop.nn.models import build, check_fits
+
+        data, network = self.dataset, self.settings.network
+        own = own_model(network)
+        if own is None:
+            return build(network.model, data.classes, data.channels, seed=network.seed)
+        check_fits(own, data.train.images.shape[1:], data.classes)
+        return own
 
     def _load(self, kind: str, key: str, build: Callable[[Path], None], read: Callable[[Path], Value]) -> Value:
         """What the cache has, or what is built now; by all processes together, of which the first writes the cache."""
@@ -157,7 +182,7 @@ class Stages:
     ) -> History:
         from wattloop.nn.train import fit
 
-        title = f"training {self.settings.network.model} in " + ("floating point" if stage == "float" else stage)
+        title = f"training {self.settings.network.title} in " + ("floating point" if stage == "float" else stage)
         with self.progress.step(title) as step, self._resumption(key) as folder:
             watch = _Watch(step)
             reports = fit(
@@ -196,7 +221,7 @@ class Stages:
         """Where a network comes from, in words that stay true on another machine."""
         network, start = self.settings.network, self._start()
         notes = {
-            "model": network.model,
+            "model": network.title,
             "dataset": f"{self.dataset.name}, {len(self.dataset.train.images)} training images",
             "seed": str(network.seed),
             "normalisation": json.dumps(self._normalisation()),
@@ -208,6 +233,18 @@ class Stages:
         if history:
             notes["validation accuracy"] = str(history[-1].get("validation_accuracy", ""))
         return notes
+
+
+def own_model(network: NetworkSettings) -> FloatNetwork | None:
+    """The float network with fresh weights where it is of the user's own, whose code is run; None for wattloop's.
+
+    Raises:
+        ConfigError: the code cannot be imported, or fails.
+        ModelError: what it gives is no network.
+    """
+    from wattloop.nn.models import build_own
+
+    return build_own(network.model, network.arguments, seed=network.seed) if network.own else None
 
 
 def legal_weights(mac: MacSpec) -> tuple[int, ...] | None:

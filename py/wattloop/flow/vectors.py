@@ -36,7 +36,7 @@ def real_vectors(
         tiles += _largest_tiles(fitted(seen, settings.hardware.array.mac).trace, settings.hardware.array)
         if sum(tile.weights.size * (tile.activations.shape[1] + 1) for tile in tiles) >= transitions:
             break
-    return f"{settings.network.model} on {settings.network.dataset}, {name}", _vectors(
+    return f"{settings.network.title} on {settings.network.dataset_title}, {name}", _vectors(
         tiles, settings.hardware.array, transitions
     )
 

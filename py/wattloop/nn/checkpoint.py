@@ -18,7 +18,7 @@ from wattloop.errors import ModelError, StorageError
 from wattloop.nn.compact import packed, unpacked
 from wattloop.nn.constraint import constrain, release
 from wattloop.nn.input_codes import constrain_inputs, release_inputs
-from wattloop.nn.models import Architecture, build
+from wattloop.nn.models import Architecture, OwnArchitecture, architecture_of, build
 from wattloop.nn.network import Normalisation, QuantizedNetwork
 from wattloop.nn.quantize import assemble
 from wattloop.store import write_atomic
@@ -48,10 +48,20 @@ def save(
         "normalisation": network.normalisation,
         "notes": dict(metadata or {}),
     }
-    whole = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    whole = _apart(network.state_dict())
     tensors = packed(network) if compact else whole
     # One entry only: safetensors writes several in random order, and equal networks should be equal files.
     write_atomic(path, safetensors.torch.save(tensors, {"wattloop": json.dumps(header, sort_keys=True)}))
+
+
+def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors that share no memory, as files hold them: two float parts may read the same parameter."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in state.items():
+        found[name] = tensor.contiguous() if tensor.data_ptr() not in seen else tensor.clone().contiguous()
+        seen.add(tensor.data_ptr())
+    return found
 
 
 def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
@@ -59,7 +69,8 @@ def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
 
     Args:
         path: file.
-        model: the float network it was made from, where that did not come from `models.build`.
+        model: the float network it was made from, where that did not come from `models.build`. No code is imported
+            because a file says so.
 
     Raises:
         StorageError: missing or damaged.
@@ -69,13 +80,18 @@ def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
     try:
         shape = tuple(int(n) for n in header["input_shape"])
         normalisation = _normalisation(header["normalisation"])
-        architecture = None if header["architecture"] is None else Architecture(**header["architecture"])
+        architecture = _architecture(header["architecture"])
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"cannot read network {path}: its header lacks or mistakes {error}") from error
     if model is None:
-        if architecture is None:
-            raise ModelError(f"{path} was made from a network of your own: pass it as `model`")
+        if not isinstance(architecture, Architecture):
+            which = "" if architecture is None else f", {architecture}"
+            raise ModelError(
+                f"{path} was made from a network of your own{which}: name it in the settings as network.model and"
+                " network.arguments, or pass it as `model`"
+            )
         model = build(architecture.name, architecture.classes, architecture.in_channels)
+    _require_same(path, architecture, architecture_of(model))
     network, _ = assemble(model, shape, normalisation)
     try:
         restore(network, unpacked(tensors))
@@ -105,6 +121,18 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
         raise StorageError(f"{path} is no quantised network of this version ({_FORMAT})")
     return header, tensors
+
+
+def _architecture(value: Any) -> Architecture | OwnArchitecture | None:
+    if value is None:
+        return None
+    return OwnArchitecture(**value) if "arguments" in value else Architecture(**value)
+
+
+def _require_same(path: Path, saved: Architecture | OwnArchitecture | None, given: object) -> None:
+    """Refuse a network of other code or other arguments; what was not built here is known by its tensors alone."""
+    if isinstance(saved, OwnArchitecture) and isinstance(given, OwnArchitecture) and saved != given:
+        raise ModelError(f"{path} was made from {saved}; network.model and network.arguments name {given}")
 
 
 def _normalisation(value: Any) -> Normalisation | None:

@@ -91,7 +91,8 @@ def load(name: str, root: Path | None = None) -> Dataset:
         DatasetError: unknown, missing or damaged; the message says what to do.
     """
     if name not in _LOADERS:
-        raise DatasetError(f"unknown data set {name!r}; known: {', '.join(_LOADERS)}")
+        own = "file.py:name or package.module:name for one of your own"
+        raise DatasetError(f"unknown data set {name!r}; known: {', '.join(_LOADERS)}; {own}")
     return _LOADERS[name](root)
 
 
@@ -106,7 +107,7 @@ def _digits(root: Path | None) -> Dataset:
     every = _canonical(Split(images, bunch.target.astype(np.int64)))
     rest, test = _stratified(every, 360)
     train, validation = _stratified(rest, 360)
-    return _describe("digits", train, validation, test, classes=10, crop_padding=2, flip=False)
+    return describe("digits", train, validation, test, classes=10, crop_padding=2, flip=False)
 
 
 def _cifar(name: str) -> Callable[[Path | None], Dataset]:
@@ -115,7 +116,7 @@ def _cifar(name: str) -> Callable[[Path | None], Dataset]:
         (images, labels), (test_images, test_labels) = cifar.read(layout, root)
         train, validation = _stratified(_canonical(Split(images, labels)), len(labels) // 10)
         test = _canonical(Split(test_images, test_labels))
-        return _describe(name, train, validation, test, classes=layout.classes, crop_padding=4, flip=True)
+        return describe(name, train, validation, test, classes=layout.classes, crop_padding=4, flip=True)
 
     return read
 
@@ -152,6 +153,11 @@ def _canonical(split: Split) -> Split:
     return Split(split.images[order], split.labels[order])
 
 
+def set_apart(split: Split, count: int) -> tuple[Split, Split]:
+    """(rest, `count` images), as evenly over the classes as can be; which ones does not depend on their order."""
+    return _stratified(_canonical(split), count)
+
+
 def _stratified(split: Split, count: int) -> tuple[Split, Split]:
     """Set `count` images apart, as evenly over the classes as the classes' sizes allow; returns (rest, apart)."""
     rng = np.random.default_rng(_SPLIT_SEED)
@@ -166,9 +172,10 @@ def _stratified(split: Split, count: int) -> tuple[Split, Split]:
     return Split(split.images[rest], split.labels[rest]), Split(split.images[apart], split.labels[apart])
 
 
-def _describe(
+def describe(
     name: str, train: Split, validation: Split, test: Split, *, classes: int, crop_padding: int, flip: bool
 ) -> Dataset:
+    """A data set, with the mean and the standard deviation of its training pixels."""
     pixels = train.images
     mean = tuple(float(pixels[:, c].mean(dtype=np.float64)) / 255 for c in range(pixels.shape[1]))
     std = tuple(float(pixels[:, c].std(dtype=np.float64)) / 255 for c in range(pixels.shape[1]))

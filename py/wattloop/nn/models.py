@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from wattloop import own_code
 from wattloop.errors import ModelError
 from wattloop.nn.resnet import ResNet20, ResNet50
+from wattloop.store import content_key
+
+FloatNetwork = nn.Module  # for rooms that do not know torch
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,23 @@ class Architecture:
     name: str
     classes: int
     in_channels: int
+
+
+@dataclass(frozen=True)
+class OwnArchitecture:
+    """Which code of the user's own made a network; kept in checkpoints, from which it is never imported.
+
+    Attributes:
+        name: "file.py:name", without folders, or "package.module:name".
+        arguments: that it was called with.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{key}={value!r}" for key, value in sorted(self.arguments.items()))
+        return f"{self.name}({given})"
 
 
 class LeNet5(nn.Module):
@@ -89,7 +112,8 @@ def known(name: str) -> str:
         ModelError: there is none; the message lists them.
     """
     if name not in MODELS:
-        raise ModelError(f"unknown network {name!r}; known: {', '.join(MODELS)}")
+        own = "file.py:name or package.module:name for one of your own"
+        raise ModelError(f"unknown network {name!r}; known: {', '.join(MODELS)}; {own}")
     return name
 
 
@@ -106,12 +130,79 @@ def build(name: str, classes: int, in_channels: int = 3, *, seed: int | None = N
         ModelError: unknown name.
     """
     known(name)
+    with _seeded(seed):
+        model = MODELS[name](classes, in_channels)
+    model.wattloop_architecture = Architecture(name, classes, in_channels)  # type: ignore[assignment]
+    return model
+
+
+def build_own(name: str, arguments: Mapping[str, Any], *, seed: int | None = None) -> nn.Module:
+    """A float network from code of the user's own, which is run.
+
+    Args:
+        name: "file.py:name" or "package.module:name" of what makes it.
+        arguments: by keyword.
+        seed: of the weights; torch's generator is left alone. None draws from that generator.
+
+    Raises:
+        ConfigError: the code cannot be imported, or fails.
+        ModelError: what it gives is no `nn.Module`.
+    """
+    with _seeded(seed):
+        model = own_code.call(name, arguments, "network.model")
+    if not isinstance(model, nn.Module):
+        raise ModelError(f"network.model: {own_code.title(name)} gives a {type(model).__name__}, not a torch.nn.Module")
+    architecture = OwnArchitecture(own_code.title(name), dict(arguments))
+    model.wattloop_architecture = architecture  # type: ignore[assignment]
+    return model
+
+
+def architecture_of(model: nn.Module) -> Architecture | OwnArchitecture | None:
+    """How a network was built, where that was here."""
+    found = getattr(model, "wattloop_architecture", None)
+    return found if isinstance(found, Architecture | OwnArchitecture) else None
+
+
+def source_digest(model: nn.Module) -> str:
+    """What changes when the code of a network does: of all its classes but torch's, and how they are put together."""
+    classes = {type(module) for module in model.modules()}
+    foreign = [each for each in classes if each.__module__.partition(".")[0] != "torch"]
+    return content_key(own_code.digest(foreign), str(model))
+
+
+def check_fits(model: nn.Module, shape: tuple[int, ...], classes: int) -> None:
+    """Refuse a network that does not give a logit for every class.
+
+    Args:
+        model: float network of normalised images.
+        shape: of an image (channels, height, width).
+        classes: of the data set.
+
+    Raises:
+        ModelError: it does not; the message says what it takes or gives instead.
+    """
+    mode = model.training
+    try:
+        with torch.no_grad():
+            found = model.eval()(torch.zeros(2, *shape))
+    except Exception as error:  # whatever a user's forward raises
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"the network does not take images of shape {shape}: {said}") from error
+    model.train(mode)
+    given = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    if not (isinstance(found, Tensor) and found.dim() == 2 and found.shape[1] >= classes):
+        raise ModelError(
+            f"the network gives {given} for 2 images, not a logit for each of {classes} classes: set the number of"
+            " outputs, such as num_classes, in [network.arguments]"
+        )
+
+
+@contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
-        model = MODELS[name](classes, in_channels)
-    model.architecture = Architecture(name, classes, in_channels)  # type: ignore[assignment]
-    return model
+        yield
 
 
 class Normalized(nn.Module):

@@ -13,7 +13,7 @@ from wattloop.arith.layer import Int8
 from wattloop.errors import ModelError
 from wattloop.nn.float_part import FloatPart
 from wattloop.nn.layers import QuantLayer
-from wattloop.nn.models import Architecture
+from wattloop.nn.models import Architecture, OwnArchitecture
 from wattloop.nn.ops import Requantizing
 
 INPUT = "input"
@@ -47,7 +47,7 @@ class QuantizedNetwork(nn.Module):
         output_grid: name of the node whose grid the output lies on.
         input_shape: (channels, height, width).
         normalisation: (mean, std) per channel of pixels / 255 that the float network was trained on, or None.
-        architecture: how to build the float network, where it came from `models.build`.
+        architecture: how the float network was built, where that was by `models.build` or `models.build_own`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class QuantizedNetwork(nn.Module):
         output: tuple[str, str],
         input_shape: tuple[int, int, int],
         normalisation: Normalisation | None,
-        architecture: Architecture | None,
+        architecture: Architecture | OwnArchitecture | None,
     ) -> None:
         super().__init__()
         self.program, (self.output, self.output_grid) = program, output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,18 @@ from wattloop.errors import ModelError
 from wattloop.nn.grid import scale_for
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.lowering import Lowered, lower
-from wattloop.nn.models import Normalized
+from wattloop.nn.models import Normalized, architecture_of
 from wattloop.nn.network import Normalisation, QuantizedNetwork
+from wattloop.nn.own_data import images_of
 
 _SAMPLES = 1 << 16  # values kept per layer to choose its scale
 _BATCH = 64
+_MOST = 512  # images of an iterable
 
 
 def quantize(
     model: nn.Module,
-    calibration_images: npt.NDArray[np.uint8],
+    calibration_images: npt.NDArray[np.uint8] | Iterable[Any],
     *,
     normalisation: Normalisation | None = None,
 ) -> QuantizedNetwork:
@@ -34,7 +37,8 @@ def quantize(
 
     Args:
         model: float network, or `Normalized` (which brings the normalisation).
-        calibration_images: raw pixels, uint8, shape (images, channels, height, width); a few hundred suffice.
+        calibration_images: raw pixels, uint8, shape (images, channels, height, width); a few hundred suffice. Or any
+            iterable of (x, y), as `as_dataset` takes it, of which the first 512 images are used.
         normalisation: (mean, std) per channel of pixels / 255 that the network was trained on; None if it takes
             pixels / 255 as they are.
 
@@ -43,11 +47,12 @@ def quantize(
 
     Raises:
         ModelError: an unsupported layer (named), or images of the wrong kind.
+        DatasetError: an iterable of something else than raw pixels.
     """
     if isinstance(model, Normalized):
         normalisation = model.normalisation
         model = model.model
-    images = _checked(calibration_images, normalisation)
+    images = _checked(images_of(calibration_images, _MOST), normalisation)
     network, lowered = assemble(model, images.shape[1:], normalisation)
     scales = _activation_scales(lowered, images, normalisation)
     for name, layer in network.layers.items():
@@ -69,7 +74,7 @@ def assemble(
     """
     channels, height, width = input_shape
     lowered = lower(model, (channels, height, width), normalised=normalisation is not None)
-    architecture = getattr(model, "architecture", None)
+    architecture = architecture_of(model)
     network = QuantizedNetwork(
         tuple(lowered.program), lowered.modules, lowered.output, (channels, height, width), normalisation, architecture
     )

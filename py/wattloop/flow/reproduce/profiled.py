@@ -65,7 +65,7 @@ def chosen_layers(network: QuantizedNetwork, names: Sequence[str]) -> list[str]:
 def _facts(settings: Settings, key: str, layers: Sequence[str], images: int) -> Mapping[str, str]:
     hardware = settings.hardware
     return {
-        "network": f"{settings.network.model} on {settings.network.dataset}",
+        "network": f"{settings.network.title} on {settings.network.dataset_title}",
         "network key": key,
         "layers": ", ".join(layers),
         "training images": str(images),
