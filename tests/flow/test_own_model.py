@@ -184,31 +184,66 @@ def test_commands_run_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 class _Normed(nn.Module):
+    """Layers of both signs and a float part."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.conv, self.norm, self.head = nn.Conv2d(1, 4, 3), nn.LayerNorm(4), nn.Linear(4, 3)
+        self.conv, self.wide, self.norm, self.head = (
+            nn.Conv2d(1, 4, 3, stride=2), nn.Conv2d(4, 4, 3), nn.LayerNorm(4), nn.Linear(4, 3)
+        )  # fmt: skip
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.norm(self.conv(x).mean((2, 3))))
+        return self.head(self.norm(self.wide(self.conv(x)).mean((2, 3))))
 
 
 def test_float_parts_are_listed() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (8, 1, 10, 10), dtype=np.uint8)
-    network = quantize(_Normed(), [(image, 0) for image in images])
+    network = quantize(_Normed(), pairs(8))
     assert network.float_parts == {"op_norm": "norm (LayerNorm)"}
+    assert [layer.in_signed for layer in network.layers.values()] == [False, True, True]
+
+
+def pairs(count: int) -> list[tuple[np.ndarray, int]]:
+    """Random images of three levels of brightness."""
+    rng = np.random.default_rng(count)
+    levels = [int(label) for label in rng.integers(0, 3, count)]
+    return [(rng.integers(0, 85 * (1 + label), (1, 12, 12), dtype=np.uint8), label) for label in levels]
+
+
+def test_a_network_of_both_signs_with_float_parts_is_compressed() -> None:
+    simulator = wattloop.Simulator(
+        wattloop.HardwareSettings(array=wattloop.ArraySpec(16, 8)),
+        wattloop.CharacterizeSettings(simulator="bitparallel", pairs=32, tiles=2),
+        wattloop.EstimateSettings(tiles=2),
+    )
+    data = as_dataset(pairs(300))
+    torch.manual_seed(0)
+    network = quantize(wattloop.Normalized(_Normed(), *data.normalisation), data.train.images)
+    wattloop.fit(network, data, wattloop.TrainConfig(epochs=2, batch_size=20, threads=1))
+    config = wattloop.CompressConfig(
+        ratios=(0.5,), set_sizes=(16,), k_init=16, k_limit=64, delta=100.0, tolerance=100.0, rescored=1, scope="all",
+        fisher_images=16, recoveries=0, profile_images=1, tile_images=1, threads=1,
+    )  # fmt: skip
+    measure = wattloop.MeasureSettings(images=1)
+    result = wattloop.compress(network, (data.train, data.validation, data.test), config, simulator=simulator,
+                               measure=measure)  # fmt: skip
+    assert {layer.layer for layer in result.layers} == {"conv", "wide", "head"}
+    assert result.network is not None and result.table_saving > 0
+    images = data.test.images[:5]
+    with torch.inference_mode():
+        fake = result.network.eval().forward_levels(torch.from_numpy(images)).numpy()
+    assert np.array_equal(fake, IntegerNetwork(result.network).forward(images))
 
 
 def test_the_python_calls_take_any_iterable() -> None:
-    rng = np.random.default_rng(1)
-    pairs = [(rng.integers(0, 256, (1, 10, 10), dtype=np.uint8), int(label)) for label in range(3)] * 20
+    found = [(x[:, :10, :10], y) for x, y in pairs(60)]
     simulator = wattloop.Simulator(
         wattloop.HardwareSettings(array=wattloop.ArraySpec(16, 8)),
         wattloop.CharacterizeSettings(simulator="bitparallel", pairs=32, tiles=1),
         wattloop.EstimateSettings(tiles=1, profiled=1),
     )
     model = nn.Sequential(nn.Conv2d(1, 4, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
-    network = quantize(model, pairs)
-    first = np.stack([x for x, _ in pairs[:2]])
+    network = quantize(model, found)
+    first = np.stack([x for x, _ in found[:2]])
     by_array = wattloop.estimate(network, first, simulator=simulator)
-    assert wattloop.estimate(network, pairs[:2], simulator=simulator).layers == by_array.layers
-    assert as_dataset(pairs).classes == 3
+    assert wattloop.estimate(network, found[:2], simulator=simulator).layers == by_array.layers
+    assert as_dataset(found).classes == 3

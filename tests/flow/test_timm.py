@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn import functional
 
 from wattloop import ArraySpec, CharacterizeSettings, HardwareSettings, Simulator, characterize, quantize
-from wattloop.gates.spec import MacSpec
 from wattloop.nn.integer import IntegerNetwork
 from wattloop.nn.models import Normalized
 from wattloop.nn.network import QuantizedNetwork
@@ -123,16 +122,16 @@ def test_eight_bits_are_close_to_the_float_network(case: str, floats: Normalized
 
 
 def test_layers_of_each_kind_have_traces_and_energy_tables(case: str, network: QuantizedNetwork) -> None:
-    """On an array whose activations are signed where those of the layer are."""
-    for layer in CASES[case].of_each_kind:
-        (found,) = trace(network, images(1, seed=3), layers=[layer])
-        assert len(np.unique(found.inputs)) > 4
-        mac = MacSpec(activation_signed=found.layer.activation_signed)
-        settings = CharacterizeSettings(simulator="bitparallel", pairs=32, tiles=2)
-        simulator = Simulator(HardwareSettings(array=ArraySpec(16, 8, mac=mac)), settings)
-        table = characterize(network, images(1, seed=3), layers=[layer], simulator=simulator)[layer]
-        assert table.weights.tolist() == list(range(-128, 128))
-        assert table.batch_fj.max() > 0
+    """On one array of unsigned activations, whatever the signs of the layers."""
+    layers = CASES[case].of_each_kind
+    found = trace(network, images(1, seed=3), layers=layers)
+    assert all(len(np.unique(each.inputs)) > 4 for each in found)
+    settings = CharacterizeSettings(simulator="bitparallel", pairs=32, tiles=2)
+    simulator = Simulator(HardwareSettings(array=ArraySpec(16, 8)), settings)
+    tables = characterize(network, images(1, seed=3), layers=layers, simulator=simulator)
+    assert tuple(tables) == layers
+    assert all(table.weights.tolist() == list(range(-128, 128)) for table in tables.values())
+    assert all(table.batch_fj.max() > 0 for table in tables.values())
 
 
 def test_a_step_of_training_gives_every_layer_a_finite_gradient(network: QuantizedNetwork) -> None:

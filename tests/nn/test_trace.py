@@ -10,6 +10,7 @@ from tests.nn.networks import NETWORKS, randomised
 from wattloop.arith.im2col import convolve
 from wattloop.errors import ModelError
 from wattloop.nn.datasets import Dataset
+from wattloop.nn.input_codes import constrain_inputs
 from wattloop.nn.integer import IntegerNetwork
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.nn.quantize import quantize
@@ -58,3 +59,30 @@ def test_unknown_layers_and_other_images_are_refused(trained: QuantizedNetwork, 
         trace(trained, digits.test.images[:1], layers=["conv9"])
     with pytest.raises(ModelError, match="uint8"):
         trace(trained, torch.zeros(1, 1, 32, 32).numpy())
+
+
+def test_levels_of_the_other_sign_enter_an_array_moved_by_128() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 3, 16, 16)).astype(np.uint8)
+    network = quantize(randomised(NETWORKS["pool first"]), images)
+    logits = IntegerNetwork(network).forward(images)
+    before = {t.layer.name: t for t in trace(network, images)}
+    for signed in (False, True):
+        network.suit_array(signed=signed)
+        for found in trace(network, images):
+            plain, offset = before[found.layer.name], network.array_offset(found.layer.name)
+            assert found.layer.activation_signed is signed
+            assert found.inputs.dtype == (np.int8 if signed else np.uint8)
+            assert np.array_equal(found.inputs.astype(int), plain.inputs.astype(int) + offset)
+            assert offset == 128 * (int(plain.layer.activation_signed) - int(signed))
+        third = next(t for t in trace(network, images) if t.layer.name == "third")
+        constant = network.array_offset("third") * third.layer.weight.astype(np.int64).sum(1)
+        sums = [convolve(t.inputs, t.layer.weight, t.layer.geometry) for t in (third, before["third"])]
+        assert np.array_equal(sums[0] - constant[:, None, None], sums[1])
+    assert np.array_equal(IntegerNetwork(network).forward(images), logits)
+    with pytest.raises(ModelError, match="first: its levels enter the array moved by -128"):
+        constrain_inputs(network, "first", [0, 1, 2])
+
+
+def test_a_network_of_one_sign_stays_as_it_is(lenet: QuantizedNetwork) -> None:
+    lenet.suit_array(signed=True)
+    assert lenet.array_signed is None

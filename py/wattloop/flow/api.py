@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,9 @@ def characterize(
         ModelError: no such layer, or images of the wrong kind.
         OverflowRangeError: a layer does not fit the array's partial sums.
     """
-    return dict((simulator or Simulator()).tables(_traced(network, _pixels(images), layers)).tables)
+    simulator = simulator or Simulator()
+    network = _on_array(network, simulator)
+    return dict(simulator.tables(_traced(network, _pixels(images), layers)).tables)
 
 
 def estimate(
@@ -73,7 +76,7 @@ def estimate(
     Args, Raises: see `characterize`.
     """
     simulator = simulator or Simulator()
-    pixels = _pixels(images)
+    pixels, network = _pixels(images), _on_array(network, simulator)
     trace = tracer(network, pixels, simulator.hardware.array.mac, layers)
     return simulator.estimated(*traced(trace, len(pixels), simulator.estimate.profiled))
 
@@ -119,6 +122,7 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
 
     dataset = as_dataset(dataset)
     simulator = simulator or Simulator()
+    network = _on_array(network, simulator)
     settings = config or CompressConfig()
     timed = timed_cell(settings, simulator)
     priced = profilers(simulator, laying(settings), timed)
@@ -136,6 +140,13 @@ def compress(  # noqa: PLR0913 - each is an independent choice of the user
         legal=legal_weights(simulator.hardware.array.mac),
         workers=simulator.workers,
     )
+
+
+def _on_array(network: QuantizedNetwork, simulator: Simulator) -> QuantizedNetwork:
+    """The network, sharing everything, as the simulator's array takes its activations."""
+    laid = copy.copy(network)
+    laid.suit_array(signed=simulator.hardware.array.mac.activation_signed)
+    return laid
 
 
 def _pixels(images: Images) -> Pixels:

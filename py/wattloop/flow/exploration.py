@@ -124,6 +124,7 @@ def _compressed(settings: Settings, trained: Trained, traces: Sequence[LayerTrac
     chosen = settings.explore
     if chosen.compressed is not None:
         network = load_compressed(Path(chosen.compressed), own_model(settings.network))
+        network.array_signed = trained.network.array_signed
         return _traced_alike(network, trained, traces)
     weights = [one_shot(trace.layer.weight, chosen.prune, chosen.values) for trace in traces]
     return [_with(trace, weight) for trace, weight in zip(traces, weights, strict=True)]

@@ -100,17 +100,19 @@ def trained_network(settings: Settings, *, store: Store | None = None, progress:
     dataset = load_dataset(settings, progress)
     stages = Stages(settings, dataset, store, progress)
     if settings.network.checkpoint is not None:
-        return _told(_from_checkpoint(stages, Path(settings.network.checkpoint)), progress)
+        return _on_array(settings, _from_checkpoint(stages, Path(settings.network.checkpoint)), progress)
     float_key = stages.float_key()
     teacher, before = stages.train_float(float_key)
     key = stages.int8_key(float_key)
     network, after = stages.train_int8(key, teacher)
     network_file, float_file = store.root / "network" / key / NETWORK, store.root / "float" / float_key / FLOAT
-    return _told(Trained(network, dataset, key, before + after, network_file, teacher, float_file), progress)
+    trained = Trained(network, dataset, key, before + after, network_file, teacher, float_file)
+    return _on_array(settings, trained, progress)
 
 
-def _told(trained: Trained, progress: Progress) -> Trained:
-    """Say what of the network does not run on the array."""
+def _on_array(settings: Settings, trained: Trained, progress: Progress) -> Trained:
+    """Lay the network onto the array, and say what of it does not run there."""
+    trained.network.suit_array(signed=settings.hardware.array.mac.activation_signed)
     parts = trained.network.float_parts
     if parts:
         progress.tell(f"{len(parts)} parts stay in floating point, off the array: {'; '.join(parts.values())}")

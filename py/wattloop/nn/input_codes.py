@@ -36,9 +36,14 @@ def constrain_inputs(network: QuantizedNetwork, name: str, codes: Sequence[int])
         codes: allowed codes, 0..255, or -128..127 where the layer reads signed levels; 0 is always allowed.
 
     Raises:
-        ModelError: no such layer, or codes out of range.
+        ModelError: no such layer, codes out of range, or levels that enter the array moved by 128.
     """
     layer = network.layer(name)
+    if network.array_offset(name):
+        raise ModelError(
+            f"layer {name}: its levels enter the array moved by {network.array_offset(name)}, among layers of the other"
+            " sign; activations of such a network cannot be restricted"
+        )
     low, high = level_range(layer.in_signed)
     if min(codes, default=0) < low or max(codes, default=0) > high:
         beyond = sorted(code for code in codes if not low <= code <= high)

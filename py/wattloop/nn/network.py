@@ -47,6 +47,8 @@ class QuantizedNetwork(nn.Module):
         output_grid: name of the node whose grid the output lies on.
         input_shape: (channels, height, width).
         normalisation: (mean, std) per channel of pixels / 255 that the float network was trained on, or None.
+        array_signed: the array takes int8 activations (uint8 if False), and levels of the other sign enter it moved by
+            128; None where each layer has an array of its own sign. What the network computes does not depend on it.
         architecture: how the float network was built, where that was by `models.build` or `models.build_own`.
     """
 
@@ -62,6 +64,7 @@ class QuantizedNetwork(nn.Module):
         super().__init__()
         self.program, (self.output, self.output_grid) = program, output
         self.input_shape, self.normalisation, self.architecture = input_shape, normalisation, architecture
+        self.array_signed: bool | None = None
         self.net, self.ops = nn.Module(), nn.ModuleDict()
         for name, module in modules.items():
             if isinstance(module, QuantLayer):
@@ -95,6 +98,23 @@ class QuantizedNetwork(nn.Module):
         if name not in layers:
             raise ModelError(f"no layer {name!r} in this network; layers: {', '.join(layers)}")
         return layers[name]
+
+    def suit_array(self, *, signed: bool) -> None:
+        """Lay a network whose layers read levels of both signs onto an array of one; others stay as they are.
+
+        Args:
+            signed: the array takes int8 activations, else uint8.
+        """
+        mixed = len({layer.in_signed for layer in self.layers.values()}) > 1
+        self.array_signed = signed if mixed else None
+
+    def array_offset(self, name: str) -> int:
+        """What is added to the levels that a layer reads before they enter the array: 128, -128 or 0.
+
+        The bias takes it back, as it does for the level that stands for a normalised pixel of 0.
+        """
+        signed = self.layer(name).in_signed
+        return 0 if self.array_signed in (None, signed) else 128 if signed else -128
 
     def integer_weight(self, name: str) -> Int8:
         """int8 weights of a layer as the hardware sees them, shape (out_channels, reduction)."""

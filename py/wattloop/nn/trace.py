@@ -20,7 +20,8 @@ def trace(
 ) -> list[LayerTrace]:
     """Integer inputs and weights of every layer on `images`, in the order of the program.
 
-    Linear layers are among them, flagged by `layer.kind`.
+    Linear layers are among them, flagged by `layer.kind`. Inputs are as the array sees them
+    (`QuantizedNetwork.array_signed`).
 
     Args:
         network: evaluated in evaluation mode, whatever mode it is in.
@@ -38,8 +39,8 @@ def trace(
 
     def tap(name: str, levels: Tensor) -> None:
         if name in seen:
-            dtype = np.int8 if network.layer(name).in_signed else np.uint8
-            seen[name].append(levels.contiguous().cpu().numpy().astype(dtype))
+            codes = levels.contiguous().cpu().numpy() + np.float32(network.array_offset(name))
+            seen[name].append(codes.astype(np.int8 if _enters_signed(network, name) else np.uint8))
 
     mode = network.training
     network.eval()
@@ -54,6 +55,10 @@ def _layer_trace(network: QuantizedNetwork, name: str, inputs: npt.NDArray[np.ge
     layer = network.layer(name)
     weight = network.integer_weight(name)
     geometry = layer_geometry(conv_options(layer.module), weight.shape[0], inputs.shape[1:])
-    integer = IntegerLayer(name, layer.kind, geometry, weight, activation_signed=layer.in_signed)
+    integer = IntegerLayer(name, layer.kind, geometry, weight, activation_signed=_enters_signed(network, name))
     images = inputs if layer.kind == "conv" else np.ascontiguousarray(as_images(inputs, geometry))  # type: ignore[arg-type]
     return LayerTrace(integer, images)  # type: ignore[arg-type]
+
+
+def _enters_signed(network: QuantizedNetwork, name: str) -> bool:
+    return network.layer(name).in_signed if network.array_signed is None else network.array_signed
