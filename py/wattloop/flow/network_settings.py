@@ -72,6 +72,7 @@ class NetworkSettings:
     def located(self, folder: Path, *keys: str) -> NetworkSettings:
         """The same with the files of code that some keys name from `folder` on."""
         named = {key: getattr(self, key) for key in keys}
-        return replace(
-            self, **{key: own_code.located(name, folder) for key, name in named.items() if own_code.is_own(name)}
-        )
+        changed: dict[str, Any] = {
+            key: own_code.located(name, folder) for key, name in named.items() if own_code.is_own(name)
+        }
+        return replace(self, **changed)
