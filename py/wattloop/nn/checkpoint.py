@@ -18,6 +18,8 @@ from wattloop.errors import ModelError, StorageError
 from wattloop.nn.compact import packed, unpacked
 from wattloop.nn.constraint import constrain, release
 from wattloop.nn.input_codes import constrain_inputs, release_inputs
+from wattloop.nn.interchange.onnx_import import load_onnx
+from wattloop.nn.interchange.program import network_of
 from wattloop.nn.models import Architecture, build
 from wattloop.nn.network import Normalisation, QuantizedNetwork
 from wattloop.nn.quantize import assemble
@@ -41,6 +43,8 @@ def save(
         StorageError: the file cannot be written.
     """
     architecture = None if network.architecture is None else asdict(network.architecture)
+    if architecture is not None and architecture["program"] is None:
+        del architecture["program"]
     header = {
         "format": _FORMAT,
         "architecture": architecture,
@@ -55,7 +59,7 @@ def save(
 
 
 def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
-    """Read what `save` wrote; the network is in evaluation mode.
+    """Read what `save` wrote, or an ONNX model (`.onnx`); the network is in evaluation mode.
 
     Args:
         path: file.
@@ -63,25 +67,34 @@ def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
 
     Raises:
         StorageError: missing or damaged.
-        ModelError: it belongs to another network, or `model` is needed.
+        ModelError: it belongs to another network, or `model` is needed; an ONNX model has a node that is no step here.
+        ToolError: an ONNX model, and the package onnx is missing.
     """
+    if path.suffix == ".onnx":
+        return load_onnx(path)
     header, tensors = _read(path)
     try:
-        shape = tuple(int(n) for n in header["input_shape"])
+        channels, height, width = (int(n) for n in header["input_shape"])
         normalisation = _normalisation(header["normalisation"])
         architecture = None if header["architecture"] is None else Architecture(**header["architecture"])
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"cannot read network {path}: its header lacks or mistakes {error}") from error
-    if model is None:
-        if architecture is None:
-            raise ModelError(f"{path} was made from a network of your own: pass it as `model`")
-        model = build(architecture.name, architecture.classes, architecture.in_channels)
-    network, _ = assemble(model, shape, normalisation)
+    if model is None and architecture is None:
+        raise ModelError(f"{path} was made from a network of your own: pass it as `model`")
     try:
+        if model is None and architecture is not None and architecture.program is not None:
+            network = network_of(architecture, tensors, (channels, height, width), normalisation)
+        else:
+            network, _ = assemble(model or _built(architecture), (channels, height, width), normalisation)
         restore(network, unpacked(tensors))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     return network
+
+
+def _built(architecture: Architecture | None) -> nn.Module:
+    assert architecture is not None
+    return build(architecture.name, architecture.classes, architecture.in_channels)
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,17 +16,19 @@ from wattloop.nn.resnet import ResNet20, ResNet50
 
 @dataclass(frozen=True)
 class Architecture:
-    """How `build` made a network; kept in checkpoints.
+    """How a network is built again; kept in checkpoints.
 
     Attributes:
-        name: a key of `MODELS`.
+        name: a key of `MODELS`; what an imported network is called.
         classes: number of outputs.
         in_channels: channels of the images (32x32).
+        program: steps of an imported network (`wattloop.nn.interchange.program`); None for those of `MODELS`.
     """
 
     name: str
     classes: int
     in_channels: int
+    program: dict[str, Any] | None = None
 
 
 class LeNet5(nn.Module):

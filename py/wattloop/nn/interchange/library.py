@@ -6,6 +6,8 @@ from typing import Any
 
 from wattloop.errors import ToolError
 
+METADATA = "wattloop"  # key of our notes in a model's metadata
+
 
 def onnx() -> Any:
     """The package.

@@ -19,12 +19,13 @@ from typing import Any
 import torch
 
 from wattloop.nn.interchange.levels import Kernels, Levels, Work, power_of_two
+from wattloop.nn.interchange.library import METADATA
 from wattloop.nn.interchange.write_steps import write_step
 from wattloop.nn.interchange.writer import GraphWriter
 from wattloop.nn.network import INPUT, QuantizedNetwork
 from wattloop.store import write_atomic
 
-METADATA, OUTPUT = "wattloop", "logits"
+OUTPUT = "logits"
 _CONVENTION = (
     "activation scales are powers of two; input scale * weight scale * multiplication (if any) / output scale is the "
     "requantisation factor of the network to the bit"

@@ -57,11 +57,11 @@ def _(module: QuantAvgPool, work: Work, node: Node) -> Levels:
     real = work.real(given, 1.0 if exact else factor * window * scale)
     pads = {"pads": module.padding * 2, "count_include_pad": 1}
     shape = {"kernel_shape": module.kernel, "strides": module.stride}
-    mean = graph.node("AveragePool", [real], f"{node.name}/mean", **shape, **pads)
+    mean = graph.node("AveragePool", [real], f"{node.name}/sum", **shape, **pads)
     if exact:
         # A mean times its count is the integer sum up to a rounding error, which this takes away.
         count = graph.constant(f"{node.name}/count", window, np.float32)
-        total = graph.node("Round", [graph.node("Mul", [mean, count], f"{node.name}/near")], f"{node.name}/sum")
+        total = graph.node("Round", [graph.node("Mul", [mean, count], f"{node.name}/near")], f"{node.name}/total")
         mean = graph.node(
             "Mul", [total, graph.constant(f"{node.name}/factor", factor * scale, np.float32)], f"{node.name}/scaled"
         )
