@@ -11,8 +11,8 @@ from torch import nn
 
 from wattloop.arith.quant import level_range
 from wattloop.errors import ModelError
+from wattloop.nn.codes import AllowedCodes
 from wattloop.nn.grid import Activation
-from wattloop.nn.input_codes import AllowedCodes
 from wattloop.nn.interchange.reading import OnnxNode
 from wattloop.nn.interchange.values import Levels, Scales, Shape, Sum
 from wattloop.nn.layers import QuantLayer
@@ -130,13 +130,8 @@ class Assembly:
 
 def _grid(zero: int, dtype: np.dtype[np.generic], node: OnnxNode) -> tuple[int, int, int]:
     """Least and greatest level of a grid, and what a tensor holds for level 0."""
-    grids = {
-        (np.uint8, 0): (0, 255),
-        (np.int8, -128): (0, 255),
-        (np.int8, 0): (-128, 127),
-        (np.uint8, 128): (-128, 127),
-    }
-    found = grids.get((dtype.type, zero))  # type: ignore[call-overload]
+    grids = {("uint8", 0): (0, 255), ("int8", -128): (0, 255), ("int8", 0): (-128, 127), ("uint8", 128): (-128, 127)}
+    found = grids.get((dtype.name, zero))
     if found is None:
         raise ModelError(
             f"{node.title}: zero point {zero} of {dtype}; activations have the zero points 0 or 128 (uint8), -128 or 0"
@@ -158,17 +153,17 @@ def checked_shape(shape: Shape, node: OnnxNode) -> Shape:
 
 def restate(module: nn.Module, scale: float) -> None:
     """Give a step's levels another real value; the levels stay."""
-    ratio = scale / float(module.out_scale)  # type: ignore[arg-type]
+    assert isinstance(module, QuantLayer | QuantAdd | QuantAvgPool | QuantRescale)
+    ratio = scale / float(module.out_scale)
     with torch.no_grad():
-        if isinstance(module, QuantLayer) and module.norm is not None:
+        if not isinstance(module, QuantLayer):
+            module.in_scales.mul_(ratio)
+        elif module.norm is not None:
             module.norm.weight.mul_(ratio)
             module.norm.bias.mul_(ratio)
-        elif isinstance(module, QuantAdd | QuantAvgPool | QuantRescale):
-            module.in_scales.mul_(ratio)
-        limit = module.activation.limit  # type: ignore[union-attr]
-        if limit is not None:
-            module.activation = replace(module.activation, limit=limit * ratio)  # type: ignore[type-var, arg-type]
-        module.out_scale.fill_(scale)  # type: ignore[operator, union-attr]
+        module.out_scale.fill_(scale)
+    limit = module.activation.limit
+    module.activation = replace(module.activation, limit=None if limit is None else limit * ratio)
 
 
 def set_codes(module: QuantLayer, levels: Levels, node: OnnxNode) -> None:

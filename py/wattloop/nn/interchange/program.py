@@ -146,7 +146,7 @@ def bare_conv(
         raise ValueError(f"a convolution with stride {stride}, padding {padding}, dilation {dilation}, {groups} groups")
     sizes = {"in_channels": per_group * groups, "out_channels": out, "kernel_size": (height, width)}
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "bias": False}
-    made = nn.utils.skip_init(nn.Conv2d, **sizes, **options)
+    made = nn.utils.skip_init(nn.Conv2d, **sizes, **options)  # type: ignore[no-untyped-call]
     assert isinstance(made, nn.Conv2d)
     return made
 
@@ -154,7 +154,7 @@ def bare_conv(
 def bare_linear(shape: tuple[int, ...]) -> nn.Linear:
     """A linear layer without bias for weights of `shape` (out, in), not yet filled in."""
     out, features = shape
-    made = nn.utils.skip_init(nn.Linear, features, out, bias=False)
+    made = nn.utils.skip_init(nn.Linear, features, out, bias=False)  # type: ignore[no-untyped-call]
     assert isinstance(made, nn.Linear)
     return made
 

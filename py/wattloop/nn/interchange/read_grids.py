@@ -95,11 +95,10 @@ def _rounded_constant(node: OnnxNode, given: Array, scales: Scales, zero: Array)
         if not -given.ndim <= axis < given.ndim or given.shape[axis] != scales.size:
             raise ModelError(f"{node.title}: {scales.size} scales do not run along axis {axis} of {list(given.shape)}")
         shape[axis] = -1
-    ends = np.iinfo(zero.dtype)
-    levels = np.rint(given.astype(np.float32) / scales.reshape(shape)) + zero.astype(np.float32).reshape(
-        shape if zero.size > 1 else [1] * given.ndim
-    )
-    return np.clip(levels, ends.min, ends.max).astype(zero.dtype)
+    ends, shift = np.iinfo(zero.dtype), zero.reshape(shape if zero.size > 1 else [1] * given.ndim)
+    levels = np.rint(given.astype(np.float32) / scales.reshape(shape)) + shift.astype(np.float32)
+    held: Array = np.clip(levels, ends.min, ends.max).astype(zero.dtype)
+    return held
 
 
 def _grid_of(node: OnnxNode, values: Values) -> tuple[Scales, Array]:

@@ -53,8 +53,8 @@ def read_conv(node: OnnxNode, values: tuple[Value | None, ...], work: Assembly) 
     groups = int(node.attributes.get("group", 1))
     try:
         inner = bare_conv(weight.levels.shape, stride, padding, dilation, groups)
-        sizes = [torch.empty(shape, device="meta") for shape in (given.levels.shape, weight.levels.shape)]
-        shape = functional.conv2d(*sizes, None, stride, padding, dilation, groups).shape
+        image, kernel = (torch.empty(size, device="meta") for size in (given.levels.shape, weight.levels.shape))
+        shape = functional.conv2d(image, kernel, None, stride, padding, dilation, groups).shape
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{node.title}: {str(error).splitlines()[0]}") from error
     scales = weight.along(0, node)
@@ -177,6 +177,7 @@ def _bias(values: tuple[Value | None, ...]) -> Value | None:
 
 
 def pair_of(node: OnnxNode, name: str, default: tuple[int, int]) -> tuple[int, int]:
+    """An attribute that has a number for the height and one for the width."""
     value = node.attributes.get(name, default)
     if len(value) != 2:
         raise ModelError(f"{node.title}: {name} {list(value)} is not for images")

@@ -86,7 +86,7 @@ def read_clip(node: OnnxNode, values: Values, work: Assembly) -> Sum:
         if not isinstance(number, np.ndarray) or number.size != 1:
             raise ModelError(f"{node.title}: its ends must be constant numbers")
         ends[i] = float(number.reshape(()))
-    return as_sum(node, values[0], work).held(*ends, node)
+    return as_sum(node, values[0], work).held(ends[0], ends[1], node)
 
 
 def read_average(node: OnnxNode, values: Values, work: Assembly) -> Sum:
@@ -272,9 +272,10 @@ def read_cast(node: OnnxNode, values: Values, work: Assembly) -> Index:
 def read_table(node: OnnxNode, values: Values, work: Assembly) -> Levels:
     """A table of 256 codes that levels go through."""
     table, index = values[:2]
-    plain = isinstance(table, np.ndarray) and table.shape == (256,) and table.dtype in (np.uint8, np.int8)
-    if not plain or not isinstance(index, Index) or index.levels.codes is not None or node.attributes.get("axis", 0):
+    once = isinstance(index, Index) and index.levels.codes is None and not node.attributes.get("axis", 0)
+    if not once or not isinstance(table, np.ndarray) or table.shape != (256,) or table.dtype.itemsize != 1:
         raise ModelError(f"{node.title}: only a table of 256 codes that levels go through is supported")
+    assert isinstance(index, Index)
     return replace(index.levels, codes=_codes(table, index.levels))
 
 

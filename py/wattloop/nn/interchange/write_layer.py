@@ -35,7 +35,7 @@ def write_layer(module: QuantLayer, work: Work, node: Node) -> Levels:
     # What one unit of the accumulator is worth, by channel.
     unit = factor * np.float32(scale) if not module.wide else np.full(len(factor), module.out_scale, np.float32)
     zero = None if module.in_zero is None else _one(module.in_zero.flatten().cpu().numpy())
-    if work.kernels == "integer" and np.ndim(zero) == 0:
+    if work.kernels == "integer" and (zero is None or np.ndim(zero) == 0):
         sums = _sums(module, work, node, _operands(module, work, node, given, zero, bias, _one(unit)))
     else:
         sums = _exact_sums(module, work, node, given, zero, bias, unit)
@@ -56,7 +56,7 @@ def _exact_sums(
     weight = module.integer_weight().astype(np.int64)
     if (np.abs(weight).sum(1) * 255 + np.abs(bias)).max(initial=0) >= _FLOAT32_EXACT:
         work.inexact.append(node.name)
-    power = np.float32(given.scale * power_of_two(float(module.weight_scale)))
+    power = np.asarray(given.scale * power_of_two(float(module.weight_scale)), np.float32)
     sums = _sums(module, work, node, _operands(module, work, node, given, zero, bias, power))
     shape = (-1,) + (1,) * (given.rank - 2)
     factor = work.graph.constant(f"{node.name}/factor", _one(unit / power).reshape(shape), np.float32)
