@@ -65,7 +65,8 @@ def load_onnx(path: Path, *, input_shape: tuple[int, int, int] | None = None) ->
     """
     graph = read_graph(path)
     try:
-        return _network(graph, _image_shape(graph, input_shape), path.stem)
+        with np.errstate(all="ignore"):  # what overflows is refused where it is used
+            return _network(graph, _image_shape(graph, input_shape), path.stem)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
 
@@ -148,14 +149,10 @@ def _normalisation(graph: OnnxGraph, seen: list[Real], channels: int) -> Normali
     """
     if not seen:
         raise ModelError("no node computes with the pixels")
-    zeros = {
-        tuple(real.zero.tolist()) if real.zero is not None else (0,)
-        for real in seen
-        if real.zero is None or real.zero.size in (1, channels)
-    }
+    zeros = {_by_channel(real, channels) for real in seen}
     if len({real.scale for real in seen}) != 1 or len(zeros) > 1:
         raise ModelError("the pixels are dequantised in two ways")
-    zero = np.broadcast_to(np.array(next(iter(zeros), (0,))), (channels,))
+    zero = np.array(next(iter(zeros)))
     if graph.told and graph.told.get("normalisation") is None and not zero.any():
         return None
     try:
@@ -165,6 +162,16 @@ def _normalisation(graph: OnnxGraph, seen: list[Real], channels: int) -> Normali
     except (KeyError, TypeError, ValueError):
         pass
     return tuple((zero / 255.0).tolist()), (1 / (255.0 * seen[0].scale),) * channels
+
+
+def _by_channel(real: Real, channels: int) -> tuple[int, ...]:
+    """The zero of the pixels in each channel; those of a flattened image go by features."""
+    if real.zero is None:
+        return (0,) * channels
+    zero = np.broadcast_to(real.zero, (max(channels, real.zero.size),)).reshape(channels, -1)
+    if (zero != zero[:, :1]).any():
+        raise ModelError("the zero points of the pixels differ within a channel")
+    return tuple(int(level) for level in zero[:, 0])
 
 
 def _assembled(

@@ -43,6 +43,8 @@ def _pixel_zero(node: OnnxNode, given: Levels, zero: Array, axis: int) -> Array 
     """The level of pixels that stands for 0: of all, or of each channel."""
     if zero.size > 1 and axis % len(given.shape) != 1:
         raise ModelError(f"{node.title}: zero points of pixels run along their channels, axis 1")
+    if zero.size not in (1, given.shape[1]):
+        raise ModelError(f"{node.title}: {zero.size} zero points for {given.shape[1]} channels")
     level = zero.reshape(-1).astype(np.int64) - given.offset
     if given.zero is not None and (level != given.zero).any():
         raise ModelError(f"{node.title}: another zero point than where the pixels were quantised")

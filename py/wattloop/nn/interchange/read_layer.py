@@ -23,6 +23,7 @@ from wattloop.nn.ops import Pad
 
 Inner = nn.Conv2d | nn.Linear
 _GREATEST_BIAS = 1 << 30
+_LARGEST_IMAGE = 1 << 16
 _LEAST_SCALE, _GREATEST_SCALE = 1e-30, 1e30
 
 
@@ -181,7 +182,7 @@ def pair_of(node: OnnxNode, name: str, default: tuple[int, int]) -> tuple[int, i
     value = node.attributes.get(name, default)
     if len(value) != 2:
         raise ModelError(f"{node.title}: {name} {list(value)} is not for images")
-    return int(value[0]), int(value[1])
+    return _measures(node, value)
 
 
 def pads_of(node: OnnxNode) -> tuple[int, int, int, int]:
@@ -192,8 +193,16 @@ def pads_of(node: OnnxNode) -> tuple[int, int, int, int]:
     """
     if node.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise ModelError(f"{node.title}: auto_pad is not supported; write the pads out")
-    top, left, bottom, right = (int(n) for n in node.attributes.get("pads", (0, 0, 0, 0)))
-    return top, left, bottom, right
+    top, left, bottom, right = node.attributes.get("pads", (0, 0, 0, 0))
+    return *_measures(node, (top, left)), *_measures(node, (bottom, right))
+
+
+def _measures(node: OnnxNode, pair: tuple[int, int]) -> tuple[int, int]:
+    """Two numbers that are no larger than images are."""
+    first, second = int(pair[0]), int(pair[1])
+    if not 0 <= min(first, second) <= max(first, second) <= _LARGEST_IMAGE:
+        raise ModelError(f"{node.title}: {first} and {second} are no sizes, steps or pads of images")
+    return first, second
 
 
 def _padded(node: OnnxNode, given: Real, work: Assembly) -> tuple[Real, tuple[int, int]]:

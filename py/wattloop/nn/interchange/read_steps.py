@@ -28,6 +28,11 @@ def read_add(node: OnnxNode, values: Values, work: Assembly) -> Sum:
         left, right = right, left
     if isinstance(left, Sum) and isinstance(right, Constant | np.ndarray):
         return with_bias(node, left, right)
+    if any(isinstance(value, Constant | np.ndarray) for value in (left, right)):
+        raise ModelError(
+            f"{node.title}: adds a constant to levels: make Gemm of MatMul and Add before the model is quantised"
+            " (onnxruntime's quant_pre_process does)"
+        )
     pair = tuple(settled(node, value) for value in (left, right))
     if pair[0].levels.shape != pair[1].levels.shape:
         shapes = [list(real.levels.shape[1:]) for real in pair]

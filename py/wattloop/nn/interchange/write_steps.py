@@ -53,19 +53,15 @@ def _(module: QuantAvgPool, work: Work, node: Node) -> Levels:
     graph, (given,) = work.graph, work.given(node)
     scale, window = power_of_two(float(module.out_scale)), module.kernel[0] * module.kernel[1]
     factor = work.factors[node.name] = float(module.factors()[0])
-    exact = work.kernels == "float"
-    real = work.real(given, 1.0 if exact else factor * window * scale)
     pads = {"pads": module.padding * 2, "count_include_pad": 1}
     shape = {"kernel_shape": module.kernel, "strides": module.stride}
-    mean = graph.node("AveragePool", [real], f"{node.name}/sum", **shape, **pads)
-    if exact:
-        # A mean times its count is the integer sum up to a rounding error, which this takes away.
-        count = graph.constant(f"{node.name}/count", window, np.float32)
-        total = graph.node("Round", [graph.node("Mul", [mean, count], f"{node.name}/near")], f"{node.name}/total")
-        mean = graph.node(
-            "Mul", [total, graph.constant(f"{node.name}/factor", factor * scale, np.float32)], f"{node.name}/scaled"
-        )
-    return work.rounded(node, mean, module.levels(), scale, given.rank)
+    mean = graph.node("AveragePool", [work.real(given, 1.0)], f"{node.name}/sum", **shape, **pads)
+    # A mean times its count is the integer sum up to a rounding error, which this takes away.
+    count = graph.constant(f"{node.name}/count", window, np.float32)
+    total = graph.node("Round", [graph.node("Mul", [mean, count], f"{node.name}/near")], f"{node.name}/total")
+    worth = graph.constant(f"{node.name}/factor", factor * scale, np.float32)
+    scaled = graph.node("Mul", [total, worth], f"{node.name}/scaled")
+    return work.rounded(node, scaled, module.levels(), scale, given.rank)
 
 
 def _same_grid(work: Work, node: Node, apply: Callable[[str, str], str]) -> Levels:
