@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from wattloop.nn.network import QuantizedNetwork
 
 
 def windows(x: np.ndarray, kernel: list[int], told: dict[str, Any]) -> np.ndarray:
-    pad, step, apart = told["padding"], told["stride"], told.get("dilation", [1, 1])
-    x = np.pad(x, ((0, 0), (0, 0), (pad[0],) * 2, (pad[1],) * 2), constant_values=told.get("fill", 0))
+    edge, step, apart = told["padding"], told["stride"], told.get("dilation", [1, 1])
+    x = np.pad(x, ((0, 0), (0, 0), (edge[0],) * 2, (edge[1],) * 2), constant_values=told.get("fill", 0))
     reach = [a * (k - 1) + 1 for a, k in zip(apart, kernel, strict=True)]
     view = np.lib.stride_tricks.sliding_window_view(x, reach, (2, 3))
     return view[:, :, :: step[0], :: step[1], :: apart[0], :: apart[1]]
@@ -50,27 +51,30 @@ def layer(x: np.ndarray, told: dict[str, Any], part: dict[str, np.ndarray]) -> n
     return sums if told["levels"] is None else rounded(sums, part["factor"].reshape(shape), told["levels"])
 
 
-def step(told: dict[str, Any], part: dict[str, np.ndarray], given: list[np.ndarray]) -> np.ndarray:
-    x, kind = given[0], told["kind"]
-    if kind in ("conv", "linear"):
-        return layer(x, told, part)
-    if kind == "add":
-        first, second = part["factor"]
-        total = x.astype(np.float32) * first + given[1].astype(np.float32) * second
-        return rounded(total, np.float32(1), told["levels"])
-    if kind == "average pool":
-        return rounded(windows(x, told["kernel"], told).sum((4, 5)), part["factor"][0], told["levels"])
-    if kind == "rescale":
-        return rounded(x, part["factor"][0], told["levels"])
-    if kind == "max pool":
-        return windows(x, told["kernel"], told | {"fill": -(1 << 40)}).max((4, 5))
-    if kind == "flatten":
-        return x.reshape(len(x), -1)
-    if kind == "slice":
-        return x[tuple(slice(*ends) for ends in told["index"])]
-    assert kind == "pad"
-    pairs = list(zip(told["amounts"][::2], told["amounts"][1::2], strict=True))[::-1]
+def add(left: np.ndarray, right: np.ndarray, told: dict[str, Any], part: dict[str, np.ndarray]) -> np.ndarray:
+    first, second = part["factor"]
+    total = left.astype(np.float32) * first + right.astype(np.float32) * second
+    return rounded(total, np.float32(1), told["levels"])
+
+
+def pad(x: np.ndarray, amounts: list[int]) -> np.ndarray:
+    pairs = list(zip(amounts[::2], amounts[1::2], strict=True))[::-1]
     return np.pad(x, [(0, 0)] * (x.ndim - len(pairs)) + pairs)
+
+
+STEPS: dict[str, Callable[..., np.ndarray]] = {
+    "conv": layer,
+    "linear": layer,
+    "add": add,
+    "average pool": lambda x, told, part: rounded(
+        windows(x, told["kernel"], told).sum((4, 5)), part["factor"], told["levels"]
+    ),
+    "rescale": lambda x, told, part: rounded(x, part["factor"], told["levels"]),
+    "max pool": lambda x, told, part: windows(x, told["kernel"], told | {"fill": -(1 << 40)}).max((4, 5)),
+    "flatten": lambda x, told, part: x.reshape(len(x), -1),
+    "slice": lambda x, told, part: x[tuple(slice(*ends) for ends in told["index"])],
+    "pad": lambda x, told, part: pad(x, told["amounts"]),
+}
 
 
 def run(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -82,7 +86,7 @@ def run(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
     for told in header["nodes"]:
         name = told["name"]
         part = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.rpartition(".")[0] == name}
-        values[name] = step(told, part, [values[source] for source in told["inputs"]])
+        values[name] = STEPS[told["kind"]](*(values[source] for source in told["inputs"]), told, part)
     return values
 
 
