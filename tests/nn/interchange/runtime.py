@@ -76,7 +76,7 @@ def _zero(zeros: dict[str, np.ndarray], network: QuantizedNetwork, name: str) ->
 def differing(ours: dict[str, Levels], theirs: dict[str, np.ndarray]) -> tuple[int, int, int]:
     """Values that differ, values in all, and the greatest distance.
 
-    Logits are float32: from 2^23 units on the last digits of their integers are not in them.
+    Logits are products in float32: from 2^22 units on their integers are known to a few units in the last place.
     """
     apart = [_apart(ours[name], found) for name, found in theirs.items()]
     return sum(int((a > 0).sum()) for a in apart), sum(a.size for a in apart), max(int(a.max()) for a in apart)
@@ -84,7 +84,8 @@ def differing(ours: dict[str, Levels], theirs: dict[str, np.ndarray]) -> tuple[i
 
 def _apart(ours: Levels, theirs: np.ndarray) -> np.ndarray:
     apart = np.abs(theirs.astype(np.int64) - ours.astype(np.int64))
-    return np.where(apart <= np.spacing(np.abs(ours).astype(np.float32)), 0, apart)
+    size = np.abs(ours).astype(np.float32)
+    return np.where((size >= 1 << 22) & (apart <= 4 * np.spacing(size)), 0, apart)
 
 
 def differing_step_by_step(

@@ -20,6 +20,7 @@ from wattloop.nn.network import INPUT, Node
 from wattloop.nn.ops import QuantAdd, QuantAvgPool, QuantRescale
 
 _LARGEST_TENSOR = 1 << 28
+_GREATEST_FACTOR = 1e20
 
 
 class Assembly:
@@ -123,8 +124,8 @@ class Assembly:
         return levels
 
     def _finite(self, factors: Scales, node: OnnxNode) -> Scales:
-        if not np.isfinite(factors).all() or (factors == 0).any():
-            raise ModelError(f"{node.title}: scales whose ratio is 0 or infinite")
+        if not (np.abs(factors) <= _GREATEST_FACTOR).all() or (factors == 0).any():
+            raise ModelError(f"{node.title}: scales whose ratio is 0 or beyond {_GREATEST_FACTOR:g}")
         return factors
 
 

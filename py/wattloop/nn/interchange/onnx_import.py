@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wattloop.errors import ModelError
-from wattloop.nn.interchange import read_layer, read_steps
+from wattloop.nn.interchange import read_layer, read_moves, read_steps
 from wattloop.nn.interchange.assembly import Assembly, checked_shape, restate
 from wattloop.nn.interchange.program import check_names, describe
 from wattloop.nn.interchange.read_grids import Image, read_dequantize, read_quantize
@@ -26,26 +26,26 @@ from wattloop.nn.network import INPUT, Normalisation, QuantizedNetwork
 _READERS: dict[str, Callable[[OnnxNode, Any, Assembly], Any]] = {
     "Add": read_steps.read_add,
     "AveragePool": read_steps.read_average,
-    "Cast": read_steps.read_cast,
+    "Cast": read_moves.read_cast,
     "Clip": read_steps.read_clip,
     "Conv": read_layer.read_conv,
     "DequantizeLinear": read_dequantize,
     "Dropout": lambda node, values, work: values[0],
-    "Flatten": read_steps.read_flatten,
-    "Gather": read_steps.read_table,
+    "Flatten": read_moves.read_flatten,
+    "Gather": read_moves.read_table,
     "Gemm": read_layer.read_gemm,
     "GlobalAveragePool": read_steps.read_average,
     "Identity": lambda node, values, work: values[0],
     "MatMul": read_layer.read_gemm,
-    "MaxPool": read_steps.read_max_pool,
+    "MaxPool": read_moves.read_max_pool,
     "Mul": read_steps.read_mul,
-    "Pad": read_steps.read_pad,
+    "Pad": read_moves.read_pad,
     "QuantizeLinear": read_quantize,
     "Relu": read_steps.read_relu,
-    "Reshape": read_steps.read_flatten,
+    "Reshape": read_moves.read_flatten,
     "Round": read_steps.read_round,
-    "Slice": read_steps.read_slice,
-    "Squeeze": read_steps.read_flatten,
+    "Slice": read_moves.read_slice,
+    "Squeeze": read_moves.read_flatten,
 }
 
 

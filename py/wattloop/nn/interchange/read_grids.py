@@ -8,9 +8,9 @@ import numpy as np
 
 from wattloop.errors import ModelError
 from wattloop.nn.interchange.assembly import Assembly
-from wattloop.nn.interchange.read_steps import Values, as_sum
+from wattloop.nn.interchange.read_steps import as_sum
 from wattloop.nn.interchange.reading import Array, OnnxNode
-from wattloop.nn.interchange.values import Constant, Levels, Real, Scales, Value
+from wattloop.nn.interchange.values import Constant, Levels, Real, Scales, Value, Values
 
 _LEAST_SCALE, _GREATEST_SCALE = 1e-20, 1e20
 

@@ -15,15 +15,15 @@ from wattloop.errors import ModelError
 from wattloop.nn.fixed_norm import FixedNorm
 from wattloop.nn.grid import LINEAR, Activation
 from wattloop.nn.interchange.assembly import Assembly, checked_shape, set_codes
+from wattloop.nn.interchange.geometry import pads_of, pair_of
 from wattloop.nn.interchange.program import bare_conv, bare_linear
 from wattloop.nn.interchange.reading import Array, OnnxNode
-from wattloop.nn.interchange.values import Constant, Real, Scales, Shape, Sum, Value
+from wattloop.nn.interchange.values import Constant, Real, Scales, Shape, Sum, Value, Values
 from wattloop.nn.layers import WEIGHT_HIGH, WEIGHT_LOW, QuantLayer
 from wattloop.nn.ops import Pad
 
 Inner = nn.Conv2d | nn.Linear
 _GREATEST_BIAS = 1 << 30
-_LARGEST_IMAGE = 1 << 16
 _LEAST_SCALE, _GREATEST_SCALE = 1e-30, 1e30
 
 
@@ -40,7 +40,7 @@ class _Weights:
     scales: Scales
 
 
-def read_conv(node: OnnxNode, values: tuple[Value | None, ...], work: Assembly) -> Sum:
+def read_conv(node: OnnxNode, values: Values, work: Assembly) -> Sum:
     """A convolution, grouped, strided, dilated and padded as it may be.
 
     Raises:
@@ -62,7 +62,7 @@ def read_conv(node: OnnxNode, values: tuple[Value | None, ...], work: Assembly) 
     return _layer(node, _bias(values), work, given, _Weights(weight.levels, scales), inner, tuple(shape))
 
 
-def read_gemm(node: OnnxNode, values: tuple[Value | None, ...], work: Assembly) -> Sum:
+def read_gemm(node: OnnxNode, values: Values, work: Assembly) -> Sum:
     """A linear layer: Gemm with constant weights, or MatMul.
 
     Raises:
@@ -161,7 +161,7 @@ def _set_zero(node: OnnxNode, layer: QuantLayer, given: Real) -> None:
     layer.in_zero = torch.from_numpy(zero.copy()).view(shape)
 
 
-def _operands(node: OnnxNode, values: tuple[Value | None, ...]) -> tuple[Real, Constant]:
+def _operands(node: OnnxNode, values: Values) -> tuple[Real, Constant]:
     given, weight = values[0], values[1]
     if not isinstance(given, Real):
         raise ModelError(f"{node.title}: its input must come from DequantizeLinear")
@@ -173,36 +173,8 @@ def _operands(node: OnnxNode, values: tuple[Value | None, ...]) -> tuple[Real, C
     return given, weight
 
 
-def _bias(values: tuple[Value | None, ...]) -> Value | None:
+def _bias(values: Values) -> Value | None:
     return values[2] if len(values) > 2 else None
-
-
-def pair_of(node: OnnxNode, name: str, default: tuple[int, int]) -> tuple[int, int]:
-    """An attribute that has a number for the height and one for the width."""
-    value = node.attributes.get(name, default)
-    if len(value) != 2:
-        raise ModelError(f"{node.title}: {name} {list(value)} is not for images")
-    return _measures(node, value)
-
-
-def pads_of(node: OnnxNode) -> tuple[int, int, int, int]:
-    """Rows above, columns left, rows below, columns right.
-
-    Raises:
-        ModelError: padding that is not spelt out.
-    """
-    if node.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
-        raise ModelError(f"{node.title}: auto_pad is not supported; write the pads out")
-    top, left, bottom, right = node.attributes.get("pads", (0, 0, 0, 0))
-    return *_measures(node, (top, left)), *_measures(node, (bottom, right))
-
-
-def _measures(node: OnnxNode, pair: tuple[int, int]) -> tuple[int, int]:
-    """Two numbers that are no larger than images are."""
-    first, second = int(pair[0]), int(pair[1])
-    if not 0 <= min(first, second) <= max(first, second) <= _LARGEST_IMAGE:
-        raise ModelError(f"{node.title}: {first} and {second} are no sizes, steps or pads of images")
-    return first, second
 
 
 def _padded(node: OnnxNode, given: Real, work: Assembly) -> tuple[Real, tuple[int, int]]:

@@ -113,6 +113,8 @@ def _graph(path: Path, model: Any) -> OnnxGraph:
     version = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     if version < _OLDEST_OPSET:
         raise ModelError(f"{path} is of opset {version}: convert it to {_OLDEST_OPSET} with onnx.version_converter")
+    if len(model.functions):
+        raise ModelError(f"{path} holds functions of its own: inline them with onnx.inliner.inline_local_functions")
     if len(graph.node) > _MOST_NODES:
         raise ModelError(f"{path} has {len(graph.node)} nodes; {_MOST_NODES} are the most")
     constants = {tensor.name: _array(path, tensor) for tensor in graph.initializer}

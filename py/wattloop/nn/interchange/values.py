@@ -139,3 +139,4 @@ class Sum:
 
 
 Value = Levels | Real | Constant | Index | Sum | Array
+Values = tuple[Value | None, ...]
