@@ -26,7 +26,10 @@ def pads_of(node: OnnxNode) -> tuple[int, int, int, int]:
     """
     if node.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise ModelError(f"{node.title}: auto_pad is not supported; write the pads out")
-    top, left, bottom, right = node.attributes.get("pads", (0, 0, 0, 0))
+    pads = node.attributes.get("pads", (0, 0, 0, 0))
+    if len(pads) != 4:
+        raise ModelError(f"{node.title}: pads {list(pads)} are not for images")
+    top, left, bottom, right = pads
     return *_measures(node, (top, left)), *_measures(node, (bottom, right))
 
 

@@ -17,7 +17,7 @@ from wattloop.nn.interchange import read_layer, read_moves, read_steps
 from wattloop.nn.interchange.assembly import Assembly, checked_shape, restate
 from wattloop.nn.interchange.program import check_names, describe
 from wattloop.nn.interchange.read_grids import Image, read_dequantize, read_quantize
-from wattloop.nn.interchange.reading import OnnxGraph, OnnxNode, read_graph
+from wattloop.nn.interchange.reading import OnnxGraph, OnnxNode, first_line, read_graph
 from wattloop.nn.interchange.values import Levels, Real, Shape, Sum, Value
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.models import Architecture
@@ -117,7 +117,11 @@ def _read(node: OnnxNode, values: dict[str, Any], work: Assembly) -> Value:
     given = tuple(values[name] if name else None for name in node.inputs)
     if isinstance(given[0], Image) and node.operator not in ("QuantizeLinear", "Identity"):
         raise ModelError(f"{node.title}: computes with real pixels; the input must go to QuantizeLinear first")
-    result: Value = reader(node, given, work)
+    try:
+        result: Value = reader(node, given, work)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Attributes of other types and lengths than the operator has, which onnx's checker lets pass.
+        raise ModelError(f"{node.title}: its inputs or attributes do not fit: {first_line(error)}") from error
     return result
 
 

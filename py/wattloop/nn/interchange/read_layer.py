@@ -17,7 +17,7 @@ from wattloop.nn.grid import LINEAR, Activation
 from wattloop.nn.interchange.assembly import Assembly, checked_shape, set_codes
 from wattloop.nn.interchange.geometry import pads_of, pair_of
 from wattloop.nn.interchange.program import bare_conv, bare_linear
-from wattloop.nn.interchange.reading import Array, OnnxNode
+from wattloop.nn.interchange.reading import Array, OnnxNode, first_line
 from wattloop.nn.interchange.values import Constant, Real, Scales, Shape, Sum, Value, Values
 from wattloop.nn.layers import WEIGHT_HIGH, WEIGHT_LOW, QuantLayer
 from wattloop.nn.ops import Pad
@@ -57,7 +57,7 @@ def read_conv(node: OnnxNode, values: Values, work: Assembly) -> Sum:
         image, kernel = (torch.empty(size, device="meta") for size in (given.levels.shape, weight.levels.shape))
         shape = functional.conv2d(image, kernel, None, stride, padding, dilation, groups).shape
     except (RuntimeError, ValueError) as error:
-        raise ModelError(f"{node.title}: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"{node.title}: {first_line(error)}") from error
     scales = weight.along(0, node)
     return _layer(node, _bias(values), work, given, _Weights(weight.levels, scales), inner, tuple(shape))
 

@@ -87,13 +87,17 @@ def read_slice(node: OnnxNode, values: Values, work: Assembly) -> Value:
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         if not -len(shape) <= axis < len(shape) or step < 1:
             raise ModelError(f"{node.title}: axis {axis} with step {step}")
-        index[axis % len(shape)] = slice(
-            start or None, None if end >= shape[axis] else end, None if step == 1 else step
-        )
+        index[axis % len(shape)] = _plain(slice(start, end, step), shape[axis])
     if index[0] != slice(None):
         raise ModelError(f"{node.title}: slices the axis of the images")
     out = tuple(len(range(*part.indices(size))) for part, size in zip(index, shape, strict=True))
     return move(node, values[0], work, Slice(tuple(index)), checked_shape(out, node))
+
+
+def _plain(part: slice, size: int) -> slice:
+    """The same part of an axis, in numbers that are no larger than it."""
+    start, stop, step = part.indices(size)
+    return slice(start or None, None if stop == size else stop, None if step == 1 else min(step, size))
 
 
 def read_pad(node: OnnxNode, values: Values, work: Assembly) -> Value:

@@ -84,16 +84,17 @@ def read_graph(path: Path) -> OnnxGraph:
     except StorageError:
         raise
     except Exception as error:  # protobuf has errors of its own
-        raise StorageError(f"{path} is no ONNX file, or a damaged one: {_first_line(error)}") from error
+        raise StorageError(f"{path} is no ONNX file, or a damaged one: {first_line(error)}") from error
     _refuse_other_files(path, model.graph)
     try:
         package.checker.check_model(model)
     except Exception as error:  # onnx's checker has errors of its own
-        raise StorageError(f"{path} is a damaged ONNX model: {_first_line(error)}") from error
+        raise StorageError(f"{path} is a damaged ONNX model: {first_line(error)}") from error
     return _graph(path, model)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What another package says is wrong, in one line."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
@@ -136,7 +137,7 @@ def _array(path: Path, tensor: Any) -> Array:
     try:
         array: Array = onnx().numpy_helper.to_array(tensor)
     except Exception as error:  # whatever a damaged tensor provokes
-        raise StorageError(f"{path}: the tensor {tensor.name} is damaged: {_first_line(error)}") from error
+        raise StorageError(f"{path}: the tensor {tensor.name} is damaged: {first_line(error)}") from error
     if array.dtype.kind not in "iufb":
         raise ModelError(f"{path}: the tensor {tensor.name} holds {array.dtype}, no numbers")
     return array
