@@ -52,6 +52,7 @@ ONLY_IN = {
     "cocotb_tools": ("activity.cosim",),
     "torch": ("nn", "compression"),
     "distributed": ("parallel.places",),
+    "onnx": ("nn.interchange.library",),
     "typer": ("cli",),
     "rich": ("cli",),
 }
@@ -103,7 +104,8 @@ def test_imports_point_one_way(path: Path) -> None:
 def test_what_is_imported_is_declared() -> None:
     """A package that happens to be installed here would be missing from a fresh environment."""
     project = tomllib.loads((PACKAGE.parent.parent / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["cluster"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["cluster"] + extras["onnx"]
     declared = {canonical(re.split(r"[^\w.-]", line)[0]) for line in lines}
     found = {imported.partition(".")[0] for path in MODULES + TESTBENCHES for imported in imports(path)}
     foreign = found - set(sys.stdlib_module_names) - {"wattloop"} - {path.stem for path in TESTBENCHES}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from wattloop.gates.spec import ArraySpec, MacSpec
     from wattloop.nn.config import TrainConfig
     from wattloop.nn.datasets import Dataset, Split, load
+    from wattloop.nn.interchange.onnx_export import save_onnx
+    from wattloop.nn.interchange.onnx_import import load_onnx
     from wattloop.nn.models import Normalized, build, build_own
     from wattloop.nn.own_data import as_dataset
     from wattloop.nn.quantize import quantize
@@ -54,7 +56,9 @@ _HOMES = {
     "estimate": "wattloop.flow.api",
     "fit": "wattloop.nn.train",
     "load_dataset": "wattloop.nn.datasets:load",
+    "load_onnx": "wattloop.nn.interchange.onnx_import",
     "quantize": "wattloop.nn.quantize",
+    "save_onnx": "wattloop.nn.interchange.onnx_export",
 }
 
 __all__ = [
@@ -83,7 +87,9 @@ __all__ = [
     "estimate",
     "fit",
     "load_dataset",
+    "load_onnx",
     "quantize",
+    "save_onnx",
 ]
 
 

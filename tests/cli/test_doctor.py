@@ -82,7 +82,7 @@ def test_light_commands_import_neither_torch_nor_polars(args: list[str], tmp_pat
     code = (
         "import sys; from wattloop.cli.main import app\n"
         f"try: app({args!r})\nexcept SystemExit: pass\n"
-        "print(sorted({'torch', 'polars', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+        "print(sorted({'torch', 'polars', 'sklearn', 'matplotlib', 'onnx'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

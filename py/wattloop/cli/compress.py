@@ -29,7 +29,8 @@ def command(
     assignments: Set = None,
     data_root: Data = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="Trained int8 network (.safetensors).", show_default=False)
+        Path | None,
+        typer.Option("--checkpoint", help="Trained int8 network (.safetensors, .onnx).", show_default=False),
     ] = None,
     method: Annotated[
         str | None, typer.Option("--method", metavar="NAME[,NAME...]", help="Who compresses.", show_default="layerwise")

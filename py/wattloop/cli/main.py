@@ -19,6 +19,8 @@ from wattloop.cli import (
     doctor,
     estimate,
     explore,
+    export,
+    import_,
     map,
     models,
     power,
@@ -49,11 +51,12 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(demo, render, synth, train, statistics, characterize, estimate, verdict, explore, map, compress, report),
+    *(export, import_),
     *(reproduce, timing, power, saif, doctor),
 )
 _INTERRUPTED = 130
 for _module in _COMMANDS:
-    app.command(_module.__name__.rpartition(".")[2])(_module.command)
+    app.command(_module.__name__.rpartition(".")[2].rstrip("_"))(_module.command)
 for _group in (models, runs, cache, verify, bench):
     app.add_typer(_group.app, name=_group.__name__.rpartition(".")[2])
 

@@ -18,7 +18,8 @@ def command(
     config: Config = None,
     assignments: Set = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="A trained int8 network.", show_default=False)
+        Path | None,
+        typer.Option("--checkpoint", help="A trained int8 network (.safetensors, .onnx).", show_default=False),
     ] = None,
     data_root: Data = None,
     library: Library = None,

@@ -9,7 +9,6 @@ from wattloop.activity.backend import backend_names
 from wattloop.checks import require, require_seed
 from wattloop.power.sequential import StopRule
 
-
 # What networks are measured by counts glitches; these see settled values alone.
 _SETTLED = ("bitparallel", "icarus", "verilator")
 

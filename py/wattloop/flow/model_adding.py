@@ -65,8 +65,8 @@ def add(folder: Path, wanted: Wanted, data_root: Path | None = None, *, progress
         ModelError: a network of one's own, which has no name.
         DatasetError, StorageError: the data set or the network is missing or damaged.
     """
+    from wattloop.nn.architecture import Architecture
     from wattloop.nn.checkpoint import load, save
-    from wattloop.nn.models import Architecture
 
     known = Models.open(folder).entries if (folder / INDEX).is_file() else ()
     _check(folder, wanted, known)

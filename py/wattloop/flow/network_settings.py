@@ -22,7 +22,7 @@ class NetworkSettings:
         dataset: name of a data set ("digits", "cifar10", "cifar100"), or what makes one of your own, as `model`.
         data_root: folder with the official archive, packed or not; None for the user's data folder, where it is
             downloaded to.
-        checkpoint: a trained int8 network (`network.safetensors` of a run); None trains one.
+        checkpoint: a trained int8 network (`network.safetensors` of a run, or an ONNX model); None trains one.
         initial_weights: weights of the float network that training starts from, as others saved them; None for fresh
             ones.
         mean, std: of pixels / 255 by channel, what the network's input is normalised with; None for the data set's.

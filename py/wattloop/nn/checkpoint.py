@@ -15,10 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from wattloop.errors import ModelError, StorageError
+from wattloop.nn.architecture import Architecture, ImportedArchitecture, Origin, OwnArchitecture
 from wattloop.nn.compact import packed, unpacked
 from wattloop.nn.constraint import constrain, release
 from wattloop.nn.input_codes import constrain_inputs, release_inputs
-from wattloop.nn.models import Architecture, OwnArchitecture, architecture_of, build
+from wattloop.nn.interchange.onnx_import import load_onnx
+from wattloop.nn.interchange.program import network_of
+from wattloop.nn.models import architecture_of, build
 from wattloop.nn.network import Normalisation, QuantizedNetwork
 from wattloop.nn.quantize import assemble
 from wattloop.store import write_atomic
@@ -65,7 +68,7 @@ def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
-    """Read what `save` wrote; the network is in evaluation mode.
+    """Read what `save` wrote, or an ONNX model (`.onnx`); the network is in evaluation mode.
 
     Args:
         path: file.
@@ -74,30 +77,40 @@ def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
 
     Raises:
         StorageError: missing or damaged.
-        ModelError: it belongs to another network, or `model` is needed.
+        ModelError: it belongs to another network, or `model` is needed; an ONNX model has a node that is no step here.
+        ToolError: an ONNX model, and the package onnx is missing.
     """
+    if path.suffix == ".onnx":
+        return load_onnx(path)
     header, tensors = _read(path)
     try:
-        shape = tuple(int(n) for n in header["input_shape"])
+        channels, height, width = (int(n) for n in header["input_shape"])
         normalisation = _normalisation(header["normalisation"])
         architecture = _architecture(header["architecture"])
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"cannot read network {path}: its header lacks or mistakes {error}") from error
-    if model is None:
-        if not isinstance(architecture, Architecture):
-            which = "" if architecture is None else f", {architecture}"
-            raise ModelError(
-                f"{path} was made from a network of your own{which}: name it in the settings as network.model and"
-                " network.arguments, or pass it as `model`"
-            )
-        model = build(architecture.name, architecture.classes, architecture.in_channels)
-    _require_same(path, architecture, architecture_of(model))
-    network, _ = assemble(model, shape, normalisation)
     try:
+        if model is None and isinstance(architecture, ImportedArchitecture):
+            network = network_of(architecture, tensors, (channels, height, width), normalisation)
+        else:
+            built = _built(architecture) if model is None else model
+            _require_same(architecture, architecture_of(built))
+            network, _ = assemble(built, (channels, height, width), normalisation)
         restore(network, unpacked(tensors))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     return network
+
+
+def _built(architecture: Origin | None) -> nn.Module:
+    """The float network, where nothing but its name is needed."""
+    if isinstance(architecture, Architecture):
+        return build(architecture.name, architecture.classes, architecture.in_channels)
+    which = "" if architecture is None else f", {architecture}"
+    raise ModelError(
+        f"made from a network of your own{which}: name it in the settings as network.model and network.arguments, or"
+        " pass it as `model`"
+    )
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -123,16 +136,18 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return header, tensors
 
 
-def _architecture(value: Any) -> Architecture | OwnArchitecture | None:
+def _architecture(value: Any) -> Origin | None:
     if value is None:
         return None
-    return OwnArchitecture(**value) if "arguments" in value else Architecture(**value)
+    kinds = {"arguments": OwnArchitecture, "program": ImportedArchitecture}
+    kind: type[Origin] = next((kinds[key] for key in kinds if key in value), Architecture)
+    return kind(**value)
 
 
-def _require_same(path: Path, saved: Architecture | OwnArchitecture | None, given: object) -> None:
+def _require_same(saved: Origin | None, given: object) -> None:
     """Refuse a network of other code or other arguments; what was not built here is known by its tensors alone."""
     if isinstance(saved, OwnArchitecture) and isinstance(given, OwnArchitecture) and saved != given:
-        raise ModelError(f"{path} was made from {saved}; network.model and network.arguments name {given}")
+        raise ModelError(f"made from {saved}; network.model and network.arguments name {given}")
 
 
 def _normalisation(value: Any) -> Normalisation | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +12,11 @@ from torch import Tensor, nn
 
 from wattloop import own_code
 from wattloop.errors import ModelError
+from wattloop.nn.architecture import Architecture, OwnArchitecture
 from wattloop.nn.resnet import ResNet20, ResNet50
 from wattloop.store import content_key
 
 FloatNetwork = nn.Module  # for rooms that do not know torch
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """How `build` made a network; kept in checkpoints.
-
-    Attributes:
-        name: a key of `MODELS`.
-        classes: number of outputs.
-        in_channels: channels of the images (32x32).
-    """
-
-    name: str
-    classes: int
-    in_channels: int
-
-
-@dataclass(frozen=True)
-class OwnArchitecture:
-    """Which code of the user's own made a network; kept in checkpoints, from which it is never imported.
-
-    Attributes:
-        name: "file.py:name", without folders, or "package.module:name".
-        arguments: that it was called with.
-    """
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        given = ", ".join(f"{key}={value!r}" for key, value in sorted(self.arguments.items()))
-        return f"{self.name}({given})"
 
 
 class LeNet5(nn.Module):

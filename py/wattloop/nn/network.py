@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from wattloop.arith.layer import Int8
 from wattloop.errors import ModelError
+from wattloop.nn.architecture import Origin
 from wattloop.nn.float_part import FloatPart
 from wattloop.nn.layers import QuantLayer
-from wattloop.nn.models import Architecture, OwnArchitecture
 from wattloop.nn.ops import Requantizing
 
 INPUT = "input"
@@ -49,7 +49,7 @@ class QuantizedNetwork(nn.Module):
         normalisation: (mean, std) per channel of pixels / 255 that the float network was trained on, or None.
         array_signed: the array takes int8 activations (uint8 if False), and levels of the other sign enter it moved by
             128; None where each layer has an array of its own sign. What the network computes does not depend on it.
-        architecture: how the float network was built, where that was by `models.build` or `models.build_own`.
+        architecture: where it comes from, if that was `models.build`, `models.build_own` or an import.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class QuantizedNetwork(nn.Module):
         output: tuple[str, str],
         input_shape: tuple[int, int, int],
         normalisation: Normalisation | None,
-        architecture: Architecture | OwnArchitecture | None,
+        architecture: Origin | None,
     ) -> None:
         super().__init__()
         self.program, (self.output, self.output_grid) = program, output

@@ -1,0 +1,138 @@
+"""What makes real values of others between the layers of an ONNX graph: addition, averages, activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+
+from wattloop.errors import ModelError
+from wattloop.nn.grid import Activation
+from wattloop.nn.interchange.assembly import Assembly
+from wattloop.nn.interchange.geometry import pooled, window_of
+from wattloop.nn.interchange.read_layer import with_bias
+from wattloop.nn.interchange.reading import OnnxNode
+from wattloop.nn.interchange.values import Constant, Real, Scales, Sum, Value, Values
+from wattloop.nn.ops import QuantAdd, QuantAvgPool, QuantRescale
+
+
+def read_add(node: OnnxNode, values: Values, work: Assembly) -> Sum:
+    """A residual addition, or the bias of a layer."""
+    left, right = values[:2]
+    if isinstance(right, Sum) and isinstance(left, Constant | np.ndarray):
+        left, right = right, left
+    if isinstance(left, Sum) and isinstance(right, Constant | np.ndarray):
+        return with_bias(node, left, right)
+    if any(isinstance(value, Constant | np.ndarray) for value in (left, right)):
+        raise ModelError(
+            f"{node.title}: adds a constant to levels: make Gemm of MatMul and Add before the model is quantised"
+            " (onnxruntime's quant_pre_process does)"
+        )
+    pair = tuple(settled(node, value) for value in (left, right))
+    if pair[0].levels.shape != pair[1].levels.shape:
+        shapes = [list(real.levels.shape[1:]) for real in pair]
+        raise ModelError(f"{node.title}: adds tensors of shapes {shapes}; only equal shapes are supported")
+    units = np.array([real.scale for real in pair], np.float32)
+    inputs = tuple(real.levels for real in pair)
+    return Sum(work.named(node, layer=False), inputs, partial(_scaled, QuantAdd), units, inputs[0].shape)
+
+
+def settled(node: OnnxNode, value: Value | None) -> Real:
+    """`value`, if it is real values of levels whose zero is level 0.
+
+    Raises:
+        ModelError: it is not.
+    """
+    if not isinstance(value, Real):
+        raise ModelError(f"{node.title}: its input must come from DequantizeLinear")
+    if value.zero is not None:
+        raise ModelError(f"{node.title}: reads pixels with a zero point; only convolutions and linear layers can")
+    return value
+
+
+def _scaled(
+    made: Callable[[Activation], nn.Module], total: Sum, factors: Scales, scale: float, activation: Activation | None
+) -> nn.Module:
+    """A step with a grid of its own, whose factors are these."""
+    assert activation is not None
+    module = made(activation)
+    assert isinstance(module, QuantAdd | QuantAvgPool | QuantRescale)
+    module.out_scale.fill_(scale)
+    module.in_scales.copy_(torch.from_numpy(factors.astype(np.float64)) * scale)
+    return module
+
+
+def as_sum(node: OnnxNode, value: Value | None, work: Assembly) -> Sum:
+    """`value` on its way to another grid."""
+    if isinstance(value, Sum):
+        return value
+    real = settled(node, value)
+    units, made = np.array([real.scale], np.float32), partial(_scaled, QuantRescale)
+    return Sum(work.named(node, layer=False), (real.levels,), made, units, real.levels.shape)
+
+
+def read_relu(node: OnnxNode, values: Values, work: Assembly) -> Sum:
+    """ReLU."""
+    return as_sum(node, values[0], work).held(0.0, None, node)
+
+
+def read_clip(node: OnnxNode, values: Values, work: Assembly) -> Sum:
+    """A clamp to 0 and a limit; its lower end may also be out of the reach of the levels."""
+    ends: list[float | None] = [None, None]
+    for i, value in enumerate(values[1:3]):
+        if value is None:
+            continue
+        number = (value.levels * value.scales).astype(np.float32) if isinstance(value, Constant) else value
+        if not isinstance(number, np.ndarray) or number.size != 1:
+            raise ModelError(f"{node.title}: its ends must be constant numbers")
+        ends[i] = float(number.reshape(()))
+    return as_sum(node, values[0], work).held(ends[0], ends[1], node)
+
+
+def read_average(node: OnnxNode, values: Values, work: Assembly) -> Sum:
+    """Average pooling over windows, or over all of an image."""
+    real = settled(node, values[0])
+    if len(real.levels.shape) != 4:
+        raise ModelError(f"{node.title}: only pooling of images (4 axes) is supported")
+    height, width = real.levels.shape[2:]
+    if node.operator == "GlobalAveragePool":
+        kernel, stride, padding = (height, width), (height, width), (0, 0)
+    else:
+        kernel, stride, padding = window_of(node)
+        if any(padding) and not node.attributes.get("count_include_pad", 0):
+            raise ModelError(f"{node.title}: padding that does not count (count_include_pad=0) is not supported")
+    window = kernel[0] * kernel[1]
+    made = partial(QuantAvgPool, kernel=kernel, stride=stride, padding=padding, divisor=window)
+    shape = pooled(node, real.levels.shape, kernel, stride, padding, (1, 1))
+    name = work.named(node, layer=False)
+
+    def make(total: Sum, factors: Scales, scale: float, activation: Activation | None) -> nn.Module:
+        # The module divides by the window itself.
+        factor = work.noted(name, np.float32(float(factors[0]) / window))
+        return _scaled(made, total, np.array([float(factor) * window]), scale, activation)
+
+    return Sum(name, (real.levels,), make, np.array([real.scale], np.float32), shape, window=window)
+
+
+def read_mul(node: OnnxNode, values: Values, work: Assembly) -> Sum:
+    """A constant factor on a sum, of all channels or of each: part of its units."""
+    total, factor = (values[1], values[0]) if isinstance(values[1], Sum) else (values[0], values[1])
+    if not isinstance(total, Sum) or not isinstance(factor, np.ndarray) or total.moved or total.relu:
+        raise ModelError(f"{node.title}: only a constant factor on the sum of a layer or of a pooling is supported")
+    if factor.size != 1 and (factor.size != total.shape[1] or factor.ndim < len(total.shape) - 1):
+        raise ModelError(f"{node.title}: a factor of shape {list(factor.shape)} is not one for each channel")
+    if total.limit is not None or (factor.size > 1 and len(total.inputs) > 1):
+        raise ModelError(f"{node.title}: a factor on a clamped or added tensor is not supported")
+    return replace(total, units=total.units * factor.astype(np.float32).reshape(-1))
+
+
+def read_round(node: OnnxNode, values: Values, work: Assembly) -> Sum:
+    """Round after a mean times its count: the integer sum of a window, which it is here anyway."""
+    total = values[0]
+    if not isinstance(total, Sum) or not total.window or float(total.units[0]) % total.window:
+        raise ModelError(f"{node.title}: only the rounding of a sum of integers is supported")
+    return total
