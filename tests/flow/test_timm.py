@@ -58,10 +58,7 @@ def create_model() -> Iterator[Callable[..., nn.Module]]:
         for name in ("nms", "qnms"):
             if not hasattr(torch.ops.torchvision, name):
                 library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        try:
-            yield importlib.import_module("timm").create_model
-        except ImportError:
-            pytest.skip("timm is not installed")
+        yield importlib.import_module("timm").create_model
 
 
 def images(count: int, seed: int) -> np.ndarray:
