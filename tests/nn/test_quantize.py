@@ -169,6 +169,7 @@ UNSUPPORTED = {
     "a transpose": (lambda: _Wrap(lambda x: x.transpose(0, 1)), "operation transpose.*images"),
     "joined images": (lambda: _Wrap(lambda x: torch.cat([x, x])), "operation cat.*images"),
     "images in a float part": (lambda: _Wrap(lambda x: x.softmax(1).transpose(0, 1).exp()), "operation exp.*images"),
+    "a batch": (lambda: _Wrap(lambda x: x.softmax(0)), "depends on the other images of its batch"),
     "several results": (lambda: _Wrap(lambda x: x.max(1)[0]), "operation max"),
     "an index": (lambda: _Wrap(lambda x: x[:, [0, 1]]), "operation getitem"),
     "in place": (_InPlace, "act changes its input in place"),

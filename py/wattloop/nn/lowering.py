@@ -85,7 +85,10 @@ def lower(model: nn.Module, input_shape: tuple[int, int, int], *, normalised: bo
         ModelError: something in it is not supported; the message names it.
     """
     traced = Traced(model, input_shape)
-    return _Lowering(traced, normalised).run()
+    lowered = _Lowering(traced, normalised).run()
+    if any(isinstance(module, FloatPart) for module in lowered.modules.values()):
+        traced.refuse_mixing(input_shape)
+    return lowered
 
 
 class _Lowering:

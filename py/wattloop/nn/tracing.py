@@ -114,6 +114,18 @@ class Traced:
         """What a node that is no tensor stands for."""
         return _common(node, *(values[node] for values in self._values))
 
+    @torch.no_grad()
+    def refuse_mixing(self, input_shape: tuple[int, int, int]) -> None:
+        """What an image gives must not depend on the others of its batch: float parts are free in what they compute.
+
+        Raises:
+            ModelError: it does.
+        """
+        images = torch.randn((2, *input_shape), generator=torch.Generator().manual_seed(0))
+        both, alone = (fx.Interpreter(self.module).run(each) for each in (images, images[:1]))
+        if float((both[:1] - alone).abs().max()) > 0.01 * float(both.abs().max()):
+            raise ModelError("what the network gives for an image depends on the other images of its batch")
+
     def _clean(self) -> None:
         """Drop assertions, which have held, and what does nothing in evaluation mode."""
         for node in reversed(self.graph.nodes):
