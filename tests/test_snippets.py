@@ -12,10 +12,12 @@ from tests.timing.test_profile import PROFILE
 
 # Clusters that no test can start; their packages are not among the project's.
 ELSEWHERE = ("dask_jobqueue", "dask_kubernetes")
+# Run elsewhere: `test_documents` looks at what the first prints, the others' code follows commands beside it.
+FOLLOWED = {README, *(README.parent / "docs" / name for name in ("onnx.md", "own-model.md"))}
 SNIPPETS = [
     pytest.param(code, id=f"{document.name}-{place}")
     for document in DOCUMENTS
-    if document != README  # `test_documents` looks at what that one prints
+    if document not in FOLLOWED
     for place, code in enumerate(blocks(document, "python"))
     if not any(name in code for name in ELSEWHERE)
 ]

@@ -154,15 +154,16 @@ def mlp() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 5))
 
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
+# Layers, sums, pools and ReLU alone.
+CLASSICAL: dict[str, Callable[[], nn.Module]] = {
     "residual": Residual,
     "pool first": PoolFirst,
     "pre-activation": PreActivation,
     "mlp": mlp,
-    "gated": Gated,
-    "shuffled": Shuffled,
-    "tokens": Tokens,
 }
+# Tables, products, joins, tokens and float parts as well.
+WIDER: dict[str, Callable[[], nn.Module]] = {"gated": Gated, "shuffled": Shuffled, "tokens": Tokens}
+NETWORKS = CLASSICAL | WIDER
 
 
 def randomised(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:

@@ -89,12 +89,13 @@ def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
         architecture = _architecture(header["architecture"])
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"cannot read network {path}: its header lacks or mistakes {error}") from error
+    imported = model is None and isinstance(architecture, ImportedArchitecture)
+    built = None if imported else _the_same(path, architecture, model)
     try:
-        if model is None and isinstance(architecture, ImportedArchitecture):
+        if built is None:
+            assert isinstance(architecture, ImportedArchitecture)
             network = network_of(architecture, tensors, (channels, height, width), normalisation)
         else:
-            built = _built(architecture) if model is None else model
-            _require_same(architecture, architecture_of(built))
             network, _ = assemble(built, (channels, height, width), normalisation)
         restore(network, unpacked(tensors))
     except ModelError as error:
@@ -102,14 +103,22 @@ def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
     return network
 
 
-def _built(architecture: Origin | None) -> nn.Module:
-    """The float network, where nothing but its name is needed."""
-    if isinstance(architecture, Architecture):
-        return build(architecture.name, architecture.classes, architecture.in_channels)
-    which = "" if architecture is None else f", {architecture}"
+def _the_same(path: Path, saved: Origin | None, model: nn.Module | None) -> nn.Module:
+    """The float network: the one that is given, or what nothing but its name is needed for.
+
+    Other code or other arguments are refused; what was not built here is known by its tensors alone.
+    """
+    if model is not None:
+        given = architecture_of(model)
+        if isinstance(saved, OwnArchitecture) and isinstance(given, OwnArchitecture) and saved != given:
+            raise ModelError(f"{path} was made from {saved}; network.model and network.arguments name {given}")
+        return model
+    if isinstance(saved, Architecture):
+        return build(saved.name, saved.classes, saved.in_channels)
+    which = "" if saved is None else f", {saved}"
     raise ModelError(
-        f"made from a network of your own{which}: name it in the settings as network.model and network.arguments, or"
-        " pass it as `model`"
+        f"{path} was made from a network of your own{which}: name it in the settings as network.model and"
+        " network.arguments, or pass it as `model`"
     )
 
 
@@ -142,12 +151,6 @@ def _architecture(value: Any) -> Origin | None:
     kinds = {"arguments": OwnArchitecture, "program": ImportedArchitecture}
     kind: type[Origin] = next((kinds[key] for key in kinds if key in value), Architecture)
     return kind(**value)
-
-
-def _require_same(saved: Origin | None, given: object) -> None:
-    """Refuse a network of other code or other arguments; what was not built here is known by its tensors alone."""
-    if isinstance(saved, OwnArchitecture) and isinstance(given, OwnArchitecture) and saved != given:
-        raise ModelError(f"made from {saved}; network.model and network.arguments name {given}")
 
 
 def _normalisation(value: Any) -> Normalisation | None:

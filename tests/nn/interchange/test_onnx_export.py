@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.nn.interchange.runtime import ALL, OFF, differing, differing_step_by_step, is_real, seen, session, steps_of
-from tests.nn.networks import NETWORKS, randomised
+from tests.nn.networks import CLASSICAL, NETWORKS, WIDER, randomised
 from torch import nn
 
 from wattloop.errors import ModelError
@@ -60,15 +60,50 @@ def check(network: QuantizedNetwork, kernels: Any, level: Any, images: np.ndarra
 
 
 @pytest.mark.parametrize(("kernels", "level"), FORMS)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", CLASSICAL)
 def test_every_step_of_small_networks(name: str, kernels: str, level: Any) -> None:
     network = small(name)
     check(network, kernels, level, pictures(network, 4))
 
 
+class Place(nn.Module):
+    """Takes one place of an axis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4 * 14, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.head(torch.flatten(torch.relu(self.conv(x))[:, :, 0], 1))
+        return out
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (Place, "taking one place of an axis"),
+        (lambda: nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(3, 4, 3), nn.Flatten()), "padding of normalised pixels"),
+        (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(14, 2), nn.Flatten()), "a linear layer on tokens"),
+    ],
+)
+def test_forms_that_would_give_other_integers_are_refused(make: Any, said: str) -> None:
+    torch.manual_seed(0)
+    images = np.random.default_rng(1).integers(0, 256, (4, 3, 16, 16)).astype(np.uint8)
+    network = quantize(make(), images, normalisation=((0.5, 0.4, 0.5), (0.2, 0.2, 0.2)))
+    with pytest.raises(ModelError, match=f"{said} cannot be exported to ONNX"):
+        onnx_model(network)
+
+
+@pytest.mark.parametrize("kernels", ["integer", "float"])
+@pytest.mark.parametrize("name", WIDER)
+def test_steps_that_have_no_form_there_are_refused_by_name(name: str, kernels: Any) -> None:
+    with pytest.raises(ModelError, match=r"op_\w+: .* cannot be exported to ONNX"):
+        onnx_model(small(name), kernels=kernels)
+
+
 @pytest.mark.parametrize(("kernels", "level"), FORMS)
 @pytest.mark.parametrize(
-    "file", ["lenet5/int8-seed0", "lenet5/rate-distortion-58-seed0", "resnet20/int8", "resnet20/rate-distortion"]
+    "file", ["lenet5/int8-seed0", "lenet5/rate-distortion-58-seed0", "resnet20/int8", "resnet20/rate-distortion-66"]
 )
 def test_every_step_of_the_committed_networks(file: str, kernels: str, level: Any) -> None:
     network = load(MODELS / f"{file}.safetensors")
@@ -141,7 +176,7 @@ def test_logits_are_those_of_the_network(tmp_path: Path) -> None:
 
 
 def test_weights_keep_their_levels_below_batch_norms_of_either_sign() -> None:
-    network = load(MODELS / "resnet20/rate-distortion.safetensors")
+    network = load(MODELS / "resnet20/rate-distortion-66.safetensors")
     constants = {t.name: onnx.numpy_helper.to_array(t) for t in onnx_model(network).graph.initializer}
     negative = 0
     for name in network.layers:

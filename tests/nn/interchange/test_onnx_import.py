@@ -13,7 +13,7 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from tests.nn.interchange.foreign import CalibrationImages, float_model, single
 from tests.nn.interchange.runtime import ALL, OFF, session
 from tests.nn.interchange.test_onnx_export import MODELS, pictures, small
-from tests.nn.networks import NETWORKS
+from tests.nn.networks import CLASSICAL
 
 from wattloop.errors import ModelError
 from wattloop.nn import checkpoint
@@ -52,14 +52,14 @@ def check_equal(ours: QuantizedNetwork, back: QuantizedNetwork) -> None:
 
 
 @pytest.mark.parametrize("kernels", KERNELS)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", CLASSICAL)
 def test_small_networks_come_back_to_the_bit(name: str, kernels: str, tmp_path: Path) -> None:
     network = small(name)
     check_equal(network, there_and_back(network, tmp_path, kernels))
 
 
 @pytest.mark.parametrize("kernels", KERNELS)
-@pytest.mark.parametrize("file", ["lenet5/rate-distortion-58-seed0", "resnet20/rate-distortion"])
+@pytest.mark.parametrize("file", ["lenet5/rate-distortion-58-seed0", "resnet20/rate-distortion-66"])
 def test_committed_networks_come_back_to_the_bit(file: str, kernels: str, tmp_path: Path) -> None:
     network = checkpoint.load(MODELS / f"{file}.safetensors")
     back = there_and_back(network, tmp_path, kernels)

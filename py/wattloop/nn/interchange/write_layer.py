@@ -92,6 +92,8 @@ def _operands(
 def _sums(module: QuantLayer, work: Work, node: Node, operands: list[str]) -> str:
     options = conv_options(module.module)
     if options is None:
+        if work.given(node)[0].rank != 2:
+            raise ModelError(f"layer {node.name}: a linear layer on tokens cannot be exported to ONNX")
         return work.graph.node("Gemm", operands, f"{node.name}/sum", transB=1)
     names = ("kernel_shape", "strides", "pads", "dilations", "group")
     kernel, stride, padding, dilation, groups = options

@@ -87,6 +87,8 @@ def _(module: Flatten, work: Work, node: Node) -> Levels:
 
 @write_step.register
 def _(module: Slice, work: Work, node: Node) -> Levels:
+    if not all(isinstance(part, slice) for part in module.index):
+        raise ModelError(f"{node.name}: taking one place of an axis cannot be exported to ONNX")
     columns = {
         "starts": [part.start or 0 for part in module.index],
         "ends": [_END if part.stop is None else part.stop for part in module.index],
@@ -99,6 +101,8 @@ def _(module: Slice, work: Work, node: Node) -> Levels:
 
 @write_step.register
 def _(module: Pad, work: Work, node: Node) -> Levels:
+    if module.zero is not None:
+        raise ModelError(f"{node.name}: padding of normalised pixels cannot be exported to ONNX")
     (given,) = work.given(node)
     before, after = (list(module.amounts[i::2])[::-1] for i in (0, 1))
     none = [0] * (given.rank - len(before))
