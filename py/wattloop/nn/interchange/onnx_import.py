@@ -30,7 +30,7 @@ _READERS: dict[str, Callable[[OnnxNode, Any, Assembly], Any]] = {
     "Clip": read_steps.read_clip,
     "Conv": read_layer.read_conv,
     "DequantizeLinear": read_dequantize,
-    "Dropout": lambda node, values, work: values[0],
+    "Dropout": read_steps.read_dropout,
     "Flatten": read_moves.read_flatten,
     "Gather": read_moves.read_table,
     "Gemm": read_layer.read_gemm,

@@ -13,6 +13,9 @@ from wattloop.nn.interchange.reading import Array, OnnxNode
 from wattloop.nn.interchange.values import Constant, Levels, Real, Scales, Value, Values
 
 _LEAST_SCALE, _GREATEST_SCALE = 1e-20, 1e20
+# ONNX's numbers of types; 0 is none told.
+_LEVEL_TYPES: dict[int, np.dtype[Any] | None] = {0: None, 2: np.dtype(np.uint8), 3: np.dtype(np.int8)}
+_REAL_TYPES: dict[int, np.dtype[Any] | None] = {0: None, 1: None}
 
 
 class Image:
@@ -109,16 +112,28 @@ def _grid_of(node: OnnxNode, values: Values) -> tuple[Scales, Array]:
     zero = values[2] if len(values) > 2 and values[2] is not None else None
     if zero is None:
         stored = values[0] if isinstance(values[0], np.ndarray) and node.operator == "DequantizeLinear" else None
-        zero = np.zeros((), np.uint8 if stored is None else stored.dtype)
+        zero = np.zeros((), _type_told(node) or np.uint8 if stored is None else stored.dtype)
     if not isinstance(scales, np.ndarray) or not isinstance(zero, np.ndarray) or scales.dtype != np.float32:
         raise ModelError(f"{node.title}: scale (float32) and zero point must be constants")
     if scales.size == 0 or zero.size not in (1, scales.size) or scales.ndim > 1 or not np.isfinite(scales).all():
         raise ModelError(f"{node.title}: {zero.size} zero points and {scales.size} scales, finite ones along one axis")
     if zero.dtype not in (np.uint8, np.int8, np.int32):
         raise ModelError(f"{node.title}: levels of {zero.dtype}; 8 bits are supported")
+    told = _type_told(node)
+    if told is not None and told != zero.dtype:
+        raise ModelError(f"{node.title}: its output_dtype is {told}, that of its zero point {zero.dtype}")
     if node.attributes.get("block_size"):
         raise ModelError(f"{node.title}: scales by block are not supported")
     return scales, zero
+
+
+def _type_told(node: OnnxNode) -> np.dtype[Any] | None:
+    """What the attribute output_dtype says that levels are kept as, from opset 21 on; None where it says nothing."""
+    told = int(node.attributes.get("output_dtype", 0))
+    known = _REAL_TYPES if node.operator == "DequantizeLinear" else _LEVEL_TYPES
+    if told not in known:
+        raise ModelError(f"{node.title}: an output_dtype other than int8 and uint8 (QuantizeLinear) or float32")
+    return known[told]
 
 
 def _sound(node: OnnxNode, scale: float) -> float:

@@ -49,6 +49,8 @@ def read_conv(node: OnnxNode, values: Values, work: Assembly) -> Sum:
     given, weight = _operands(node, values)
     if weight.levels.ndim != 4 or len(given.levels.shape) != 4:
         raise ModelError(f"{node.title}: only convolutions of images (4 axes) are supported")
+    if tuple(node.attributes.get("kernel_shape", weight.levels.shape[2:])) != weight.levels.shape[2:]:
+        raise ModelError(f"{node.title}: its kernel_shape is not that of its weights, {list(weight.levels.shape[2:])}")
     stride, dilation = (pair_of(node, name, (1, 1)) for name in ("strides", "dilations"))
     given, padding = _padded(node, given, work)
     groups = int(node.attributes.get("group", 1))
@@ -83,8 +85,14 @@ def read_gemm(node: OnnxNode, values: Values, work: Assembly) -> Sum:
     return _layer(node, _bias(values), work, given, _Weights(levels, scales), bare_linear(levels.shape), shape)
 
 
-def with_bias(node: OnnxNode, total: Sum, value: Constant | Array) -> Sum:
+def with_bias(node: OnnxNode, total: Sum, value: Constant | Array, *, own: bool = False) -> Sum:
     """A layer with a constant added to its outputs.
+
+    Args:
+        node: that adds it.
+        total: what the layer gives.
+        value: the constant.
+        own: it is the convolution's own input, one number for each output; else it is added as tensors are.
 
     Raises:
         ModelError: it is no vector over the layer's outputs.
@@ -92,8 +100,7 @@ def with_bias(node: OnnxNode, total: Sum, value: Constant | Array) -> Sum:
     channels = total.shape[1]
     units = np.broadcast_to(total.units, (channels,)).astype(np.float64)
     real = value.levels * value.scales.astype(np.float64) if isinstance(value, Constant) else value.astype(np.float64)
-    shape = (channels,) + (1,) * (real.ndim - 1 if real.ndim and real.shape[0] == channels else 0)
-    fits = real.size == channels and (real.ndim <= 1 or real.shape in (shape, (1, channels), (1, channels, 1, 1)))
+    fits = real.shape == (channels,) if own else total.by_channel(real.shape)
     if not fits or total.bias is not None or total.moved or total.relu or total.limit is not None:
         raise ModelError(f"{node.title}: adds a constant of shape {list(real.shape)} that is no bias of a layer")
     bias = np.rint(real.reshape(-1) / units)
@@ -117,7 +124,7 @@ def _layer(
         return total
     if not isinstance(bias, Constant | np.ndarray):
         raise ModelError(f"{node.title}: a bias that is no constant")
-    return with_bias(node, total, bias)
+    return with_bias(node, total, bias, own=isinstance(inner, nn.Conv2d))
 
 
 @torch.no_grad()

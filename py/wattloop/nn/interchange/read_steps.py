@@ -51,6 +51,10 @@ def settled(node: OnnxNode, value: Value | None) -> Real:
         raise ModelError(f"{node.title}: its input must come from DequantizeLinear")
     if value.zero is not None:
         raise ModelError(f"{node.title}: reads pixels with a zero point; only convolutions and linear layers can")
+    if value.levels.codes is not None:
+        raise ModelError(
+            f"{node.title}: reads levels through a table (Gather); only convolutions and linear layers can"
+        )
     return value
 
 
@@ -93,11 +97,21 @@ def read_clip(node: OnnxNode, values: Values, work: Assembly) -> Sum:
     return as_sum(node, values[0], work).held(ends[0], ends[1], node)
 
 
+def read_dropout(node: OnnxNode, values: Values, work: Assembly) -> Value | None:
+    """Nothing, but while training."""
+    training = values[2] if len(values) > 2 else None
+    if training is not None and not (isinstance(training, np.ndarray) and not training.any()):
+        raise ModelError(f"{node.title}: drops values as in training (training_mode); export the model for inference")
+    return values[0]
+
+
 def read_average(node: OnnxNode, values: Values, work: Assembly) -> Sum:
     """Average pooling over windows, or over all of an image."""
     real = settled(node, values[0])
     if len(real.levels.shape) != 4:
         raise ModelError(f"{node.title}: only pooling of images (4 axes) is supported")
+    if any(step != 1 for step in node.attributes.get("dilations", ())):
+        raise ModelError(f"{node.title}: averages over windows with gaps (dilations) are not supported")
     height, width = real.levels.shape[2:]
     if node.operator == "GlobalAveragePool":
         kernel, stride, padding = (height, width), (height, width), (0, 0)
@@ -123,7 +137,7 @@ def read_mul(node: OnnxNode, values: Values, work: Assembly) -> Sum:
     total, factor = (values[1], values[0]) if isinstance(values[1], Sum) else (values[0], values[1])
     if not isinstance(total, Sum) or not isinstance(factor, np.ndarray) or total.moved or total.relu:
         raise ModelError(f"{node.title}: only a constant factor on the sum of a layer or of a pooling is supported")
-    if factor.size != 1 and (factor.size != total.shape[1] or factor.ndim < len(total.shape) - 1):
+    if not total.by_channel(factor.shape) and (factor.size != 1 or factor.ndim > len(total.shape)):
         raise ModelError(f"{node.title}: a factor of shape {list(factor.shape)} is not one for each channel")
     if total.limit is not None or (factor.size > 1 and len(total.inputs) > 1):
         raise ModelError(f"{node.title}: a factor on a clamped or added tensor is not supported")

@@ -132,6 +132,11 @@ class Sum:
             raise ModelError(f"{node.title}: clamps everything to {min(limits)}")
         return replace(self, relu=self.relu or low == 0.0, limit=min(limits, default=None))
 
+    def by_channel(self, shape: Shape) -> bool:
+        """Whether a constant of a shape has one number for each channel, and not along another axis of that length."""
+        channels, *places = self.shape[1:]
+        return (1,) * (len(self.shape) - len(shape)) + shape == (1, channels, *(1 for _ in places))
+
     @property
     def end(self) -> Shape:
         """Shape after all that follows."""
