@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from wattloop import build_own_model, quantize
 from wattloop.cli.main import app
-from wattloop.nn.checkpoint import load, read_metadata
+from wattloop.flow.settings import load as load_settings
+from wattloop.nn.checkpoint import load, read_metadata, save
 from wattloop.nn.integer import IntegerNetwork
+from wattloop.runs import run_folder
 
 LENET = Path(__file__).resolve().parents[2] / "models" / "lenet5" / "int8-seed0.safetensors"
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32)).astype(np.uint8)
@@ -91,3 +94,28 @@ def test_a_missing_package_is_told_with_its_remedy(
     monkeypatch.setitem(sys.modules, "onnx", None)
     assert "pip install 'wattloop[onnx]'" in refused_here("export", LENET, "--to", "lenet.onnx")
     ran("export", LENET, "--to", "plain.safetensors")
+
+
+@pytest.fixture
+def own() -> Path:
+    """A run of a network that is code of its folder's."""
+    Path("net.py").write_text(
+        "from torch import nn\n"
+        "def make(width):\n"
+        "    return nn.Sequential(nn.Conv2d(1, width, 3), nn.ReLU(), nn.Flatten(), nn.Linear(36 * width, 2))\n"
+    )
+    chosen = load_settings(None, {"network.model": "net.py:make", "network.arguments": "{width = 2}"})
+    with run_folder(Path("run"), command="train", settings=chosen, seeds={}):
+        pass
+    network = quantize(build_own_model(chosen.network.model, chosen.network.arguments), PIXELS[:, :1, :8, :8])
+    save(network, Path("run/network.safetensors"))
+    return Path("run")
+
+
+def test_the_settings_of_a_run_say_which_network_of_ones_own_it_is(own: Path, refused_here: Callable[..., str]) -> None:
+    assert "2 layers" in ran("export", own, "--to", "own.onnx")
+    network = load(Path("own.onnx"))
+    assert network.input_shape == (1, 8, 8)
+    told = refused_here("export", own / "network.safetensors", "--to", "bare.onnx")
+    assert told.startswith("run/network.safetensors was made from a network of your own: name the folder of its run")
+    assert "wattloop.save_onnx" in told

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from wattloop.errors import ConfigError, StorageError
+from wattloop.errors import ConfigError, ModelError, StorageError
+from wattloop.flow import settings
+from wattloop.runs import SETTINGS
 
 if TYPE_CHECKING:
     from wattloop.nn.network import Normalisation, QuantizedNetwork
 
 Kernels = Literal["integer", "float"]
 _NETWORK = "network.safetensors"
+_OWN = "was made from a network of your own"
 
 
 @dataclass(frozen=True)
@@ -73,18 +76,19 @@ def network_file(source: Path) -> Path:
 def export_network(source: Path, target: Path, *, kernels: Kernels = "integer") -> Exported:
     """Write the network of a checkpoint or run in the form that the name of the target says.
 
+    A run's settings name its network: code of the user's own is run, as for every command that reads them.
+
     Args:
         source: checkpoint, or a run's folder.
         target: `.onnx` or `.safetensors`.
         kernels: what the ONNX model is for (`nn.interchange.onnx_export`).
 
     Raises:
-        ConfigError: another name, or the source itself.
-        ModelError: a network with a step that the form cannot hold.
+        ConfigError: another name, or the source itself; the settings of the run are at fault, or their code fails.
+        ModelError: a checkpoint of the user's own without its run; a network with a step that the form cannot hold.
         StorageError: the source is missing or damaged, or the target cannot be written.
         ToolError: the package onnx is missing.
     """
-    from wattloop.nn.checkpoint import load
     from wattloop.nn.interchange.onnx_export import save_onnx
     from wattloop.nn.interchange.plain import save_plain
 
@@ -93,7 +97,7 @@ def export_network(source: Path, target: Path, *, kernels: Kernels = "integer") 
     file = network_file(source)
     if target.resolve() == file.resolve():
         raise ConfigError(f"--to {target} is the network that is to be exported: choose another file")
-    network = load(file)
+    network = _loaded(source, file)
     notes = {"exported from": file.name, "SHA-256": _digest(file)}
     if target.suffix == ".onnx":
         save_onnx(network, target, kernels=kernels, notes=notes)
@@ -101,6 +105,24 @@ def export_network(source: Path, target: Path, *, kernels: Kernels = "integer") 
         save_plain(network, target, notes=notes)
     weights = sum(layer.module.weight.numel() for layer in network.layers.values())
     return Exported(file, target, len(network.layers), weights, target.stat().st_size)
+
+
+def _loaded(source: Path, file: Path) -> QuantizedNetwork:
+    """The network of a file; one of the user's own as the settings of its run name it."""
+    from wattloop.flow.training_stages import own_model
+    from wattloop.nn.checkpoint import load
+
+    told = source / SETTINGS
+    model = own_model(settings.load(told).network) if told.is_file() else None
+    try:
+        return load(file, model)
+    except ModelError as error:
+        if model is not None or _OWN not in str(error):
+            raise
+        raise ModelError(
+            f"{file} {_OWN}: name the folder of its run, whose settings say which, or in Python give"
+            " wattloop.nn.checkpoint.load(FILE, MODEL) to wattloop.save_onnx"
+        ) from error
 
 
 def import_network(

@@ -66,22 +66,24 @@ def test_every_step_of_small_networks(name: str, kernels: str, level: Any) -> No
     check(network, kernels, level, pictures(network, 4))
 
 
-class Place(nn.Module):
-    """Takes one place of an axis."""
+class Indexed(nn.Module):
+    """Takes a part of what a convolution gives, by an index."""
 
-    def __init__(self) -> None:
+    def __init__(self, features: int, *index: Any) -> None:
         super().__init__()
-        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4 * 14, 2)
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(features, 2)
+        self.index = index
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.head(torch.flatten(torch.relu(self.conv(x))[:, :, 0], 1))
+        out: torch.Tensor = self.head(torch.flatten(torch.relu(self.conv(x))[self.index], 1))
         return out
 
 
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (Place, "taking one place of an axis"),
+        (lambda: Indexed(4 * 14, slice(None), slice(None), 0), "an index other than a slice for each axis"),
+        (lambda: Indexed(4 * 14 * 7, ..., slice(None, None, 2)), "an index other than a slice for each axis"),
         (lambda: nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(3, 4, 3), nn.Flatten()), "padding of normalised pixels"),
         (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(14, 2), nn.Flatten()), "a linear layer on tokens"),
     ],

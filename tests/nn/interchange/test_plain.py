@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 import safetensors
 from tests.nn.interchange.runtime import steps_of
-from tests.nn.interchange.test_onnx_export import MODELS, pictures, small
+from tests.nn.interchange.test_onnx_export import MODELS, Indexed, pictures, small
 from tests.nn.networks import CLASSICAL
+from torch import nn
 
+from wattloop.errors import ModelError
 from wattloop.nn.checkpoint import load
 from wattloop.nn.input_codes import constrain_inputs
 from wattloop.nn.interchange.plain import PLAIN_FORMAT, save_plain
 from wattloop.nn.network import QuantizedNetwork
+from wattloop.nn.quantize import quantize
 
 
 def windows(x: np.ndarray, kernel: list[int], told: dict[str, Any]) -> np.ndarray:
@@ -35,7 +38,7 @@ def rounded(sums: np.ndarray, factor: np.ndarray, levels: list[int]) -> np.ndarr
 def layer(x: np.ndarray, told: dict[str, Any], part: dict[str, np.ndarray]) -> np.ndarray:
     if "input_codes" in part:
         x = part["input_codes"].astype(np.int64)[x - (-128 if told["in_signed"] else 0)]
-    shape = (1, -1) + (1,) * (x.ndim - 2)
+    shape = (-1,) if told["kind"] == "linear" else (1, -1, 1, 1)
     if "input_zero" in part:
         x = x - part["input_zero"].astype(np.int64).reshape(shape)
     weight = part["weight"].astype(np.int64)
@@ -127,3 +130,28 @@ def test_scales_give_real_weights_with_batch_norm_folded_in(tmp_path: Path) -> N
     assert np.allclose(scale, gain.detach().numpy() * float(layer.weight_scale), rtol=1e-5, atol=0)
     assert header["output_scale"] == network.output_scale
     assert header["nodes"][0]["output_scale"] == float(layer.out_scale)
+
+
+def quantized(model: nn.Module) -> QuantizedNetwork:
+    images = np.random.default_rng(1).integers(0, 256, (4, 3, 16, 16)).astype(np.uint8)
+    return quantize(model, images, normalisation=((0.5, 0.4, 0.5), (0.2, 0.2, 0.2)))
+
+
+def test_a_linear_layer_on_tokens_goes_along_the_last_axis(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(14, 5), nn.ReLU(), nn.Flatten(), nn.Linear(280, 2))
+    check(quantized(model), tmp_path / "plain.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (Indexed(4 * 14, slice(None), slice(None), 0), "op_getitem: an index"),
+        (Indexed(4 * 14 * 7, ..., slice(None, None, 2)), "op_getitem: an index"),
+        (nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(3, 4, 3), nn.Flatten()), "op__0: padding of normalised pixels"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Hardswish(), nn.Flatten()), "op__1: a QuantTable"),
+    ],
+)
+def test_what_the_layout_does_not_know_is_refused_by_name(model: nn.Module, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=said):
+        save_plain(quantized(model), tmp_path / "plain.safetensors")
+    assert not list(tmp_path.iterdir())

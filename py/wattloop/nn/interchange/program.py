@@ -52,13 +52,13 @@ def _described(name: str, module: nn.Module) -> dict[str, Any]:
         kept = {"activation": _plain(module.activation), "in_signed": module.in_signed, "wide": module.wide}
         return {"kind": module.kind} | shape | kept
     kind = _KINDS.get(type(module))
-    if kind is None or (isinstance(module, Pad) and module.zero is not None) or not _of_slices(module):
+    if isinstance(module, Pad) and module.zero is not None:
+        raise ModelError(f"{name}: padding of normalised pixels has no description")
+    if isinstance(module, Slice) and not all(isinstance(part, slice) for part in module.index):
+        raise ModelError(f"{name}: an index other than a slice for each axis has no description")
+    if kind is None:
         raise ModelError(f"{name}: a {type(module).__name__} has no description")
     return {"kind": kind} | {field: _plain(getattr(module, field)) for field in _STEPS[kind][1]}
-
-
-def _of_slices(module: nn.Module) -> bool:
-    return not isinstance(module, Slice) or all(isinstance(part, slice) for part in module.index)
 
 
 def _plain(value: Any) -> Any:

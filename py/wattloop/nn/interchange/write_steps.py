@@ -88,7 +88,7 @@ def _(module: Flatten, work: Work, node: Node) -> Levels:
 @write_step.register
 def _(module: Slice, work: Work, node: Node) -> Levels:
     if not all(isinstance(part, slice) for part in module.index):
-        raise ModelError(f"{node.name}: taking one place of an axis cannot be exported to ONNX")
+        raise ModelError(f"{node.name}: an index other than a slice for each axis cannot be exported to ONNX")
     columns = {
         "starts": [part.start or 0 for part in module.index],
         "ends": [_END if part.stop is None else part.stop for part in module.index],
