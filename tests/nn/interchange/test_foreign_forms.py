@@ -11,9 +11,11 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from tests.nn.interchange.test_onnx_export import tables
 
 from wattloop.errors import ModelError
 from wattloop.nn.integer import IntegerNetwork
+from wattloop.nn.interchange.onnx_export import save_onnx
 from wattloop.nn.interchange.onnx_import import load_onnx
 
 # Four outputs on images whose width and height are four as well: what goes along another axis fits there too.
@@ -101,6 +103,13 @@ def test_a_constant_along_another_axis_is_refused(operator: str, shape: tuple[in
     shaped(operator, *shape)(graph)
     with pytest.raises(ModelError, match=rf"\({operator}\): a.* of shape \["):
         load_onnx(graph.saved(tmp_path, 17))
+
+
+@pytest.mark.parametrize("kernels", ["integer", "float"])
+def test_functions_that_went_out_as_tables_do_not_come_in_as_something_else(kernels: Any, tmp_path: Path) -> None:
+    save_onnx(tables(), tmp_path / "model.onnx", kernels=kernels)
+    with pytest.raises(ModelError, match=r"table|zero point"):
+        load_onnx(tmp_path / "model.onnx")
 
 
 def added(g: Graph) -> None:

@@ -66,6 +66,28 @@ def test_every_step_of_small_networks(name: str, kernels: str, level: Any) -> No
     check(network, kernels, level, pictures(network, 4))
 
 
+def smooth() -> nn.Sequential:
+    """Functions that become tables, from either sign to either, before all that may read them."""
+    before = (nn.Conv2d(3, 4, 3, padding=1), nn.Hardswish(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3, groups=4), nn.GELU())
+    after = (nn.AvgPool2d(2), nn.Sigmoid(), nn.Conv2d(4, 6, 1), nn.ReLU(), nn.Hardsigmoid(), nn.Flatten())
+    return nn.Sequential(*before, *after, nn.Linear(54, 5), nn.Hardtanh(-0.4, 0.7), nn.Linear(5, 3), nn.Sigmoid())
+
+
+def tables() -> QuantizedNetwork:
+    images = np.random.default_rng(1).integers(0, 256, (8, 3, 16, 16)).astype(np.uint8)
+    return quantize(randomised(smooth), images, normalisation=((0.49, 0.48, 0.45), (0.25, 0.24, 0.26)))
+
+
+@pytest.mark.parametrize(("kernels", "level"), FORMS)
+def test_functions_are_tables_on_the_levels(kernels: str, level: Any) -> None:
+    network = tables()
+    operators = [node.op_type for node in onnx_model(network, kernels=kernels).graph.node]
+    assert operators.count("Gather") == 6
+    check(network, kernels, level, pictures(network, 4))
+    constrain_inputs(network, "3", range(-128, 128, 7))
+    check(network, kernels, level, pictures(network, 4))
+
+
 class Indexed(nn.Module):
     """Takes a part of what a convolution gives, by an index."""
 

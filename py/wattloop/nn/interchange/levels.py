@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from wattloop.arith.quant import level_range
 from wattloop.nn.interchange.writer import GraphWriter
@@ -81,9 +82,22 @@ class Work:
             ends = zip(("least", "greatest"), bounds, strict=True)
             limits = [self.graph.constant(f"{node.name}/{end}", level * scale, np.float32) for end, level in ends]
             real = self.graph.node("Clip", [real, *limits], f"{node.name}/limited")
+        return self.quantized(self.on_grid(node, bounds, scale, rank), real)
+
+    def on_grid(self, node: Node, bounds: tuple[int, int], scale: float, rank: int) -> Levels:
+        """Levels between bounds, as a node's tensor keeps them."""
+        signed = bounds[0] < 0
         # Integer kernels want one type for what goes in and what comes out.
-        zero = _MIDDLE if signed and self.kernels == "integer" else 0
-        return self.quantized(Levels(node.name, scale, signed, zero, rank), real)
+        return Levels(node.name, scale, signed, _MIDDLE if signed and self.kernels == "integer" else 0, rank)
+
+    def looked_up(self, given: Levels, table: npt.NDArray[np.int16], like: Levels) -> Levels:
+        """What a table holds for each level of `given`, from the least on, kept as `like` is and under its name."""
+        stored = table + like.zero
+        # Negative codes of int8 count from the end of a table.
+        held = np.roll(stored, 128) if given.dtype is np.int8 else stored
+        codes = self.graph.constant(f"{like.name}/table", held, like.dtype)
+        index = self.graph.node("Cast", [given.name], f"{like.name}/index", to=self.graph.int32)
+        return replace(like, name=self.graph.node("Gather", [codes, index], like.name))
 
     def quantized(self, like: Levels, real: str) -> Levels:
         """Levels of real values on the grid of `like`, under its name."""

@@ -20,8 +20,12 @@ def move(node: OnnxNode, value: Value | None, work: Assembly, module: nn.Module,
     if isinstance(value, Sum):
         return replace(value, moved=(*value.moved, (work.named(node, layer=False), module, shape)))
     levels = value.levels if isinstance(value, Real) else value
-    if not isinstance(levels, Levels) or levels.codes is not None:
+    if not isinstance(levels, Levels):
         raise ModelError(f"{node.title}: its input must be levels or their real values")
+    if levels.codes is not None:
+        raise ModelError(
+            f"{node.title}: reads levels through a table (Gather); only convolutions and linear layers can"
+        )
     if isinstance(value, Real) and value.zero is not None and not isinstance(module, Flatten):
         raise ModelError(f"{node.title}: reads pixels with a zero point; only convolutions and linear layers can")
     done = work.moved(work.named(node, layer=False), module, levels, shape)

@@ -102,11 +102,8 @@ def _sums(module: QuantLayer, work: Work, node: Node, operands: list[str]) -> st
 
 
 def _held_to_codes(module: QuantLayer, work: Work, node: Node, given: Levels) -> Levels:
-    """The allowed code that each code becomes, by a table; negative codes of int8 count from its end."""
+    """The allowed code that each code becomes, by a table."""
     if module.input_codes is None:
         return given
-    table = module.input_codes.integers().astype(np.int16) + given.zero
-    held = np.roll(table, 128) if given.dtype is np.int8 else table
-    codes = work.graph.constant(f"{node.name}/codes", held, given.dtype)
-    index = work.graph.node("Cast", [given.name], f"{node.name}/index", to=work.graph.int32)
-    return replace(given, name=work.graph.node("Gather", [codes, index], f"{node.name}/allowed"))
+    table = module.input_codes.integers().astype(np.int16)
+    return work.looked_up(given, table, replace(given, name=f"{node.name}/allowed"))

@@ -14,7 +14,7 @@ from wattloop.nn.interchange.levels import Levels, Work, power_of_two
 from wattloop.nn.interchange.write_layer import write_layer
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import Node
-from wattloop.nn.ops import Flatten, MaxPool, Pad, QuantAdd, QuantAvgPool, QuantRescale, Slice
+from wattloop.nn.ops import Flatten, MaxPool, Pad, QuantAdd, QuantAvgPool, QuantRescale, QuantTable, Slice
 
 _END = (1 << 63) - 1
 
@@ -46,6 +46,15 @@ def _(module: QuantRescale, work: Work, node: Node) -> Levels:
     scale, (given,) = power_of_two(float(module.out_scale)), work.given(node)
     real = work.real(given, float(module.factors()[0]) * scale)
     return work.rounded(node, real, module.levels(), scale, given.rank)
+
+
+@write_step.register
+def _(module: QuantTable, work: Work, node: Node) -> Levels:
+    (given,) = work.given(node)
+    if given.raw or given.wide or given.signed != module.in_signed:
+        raise ModelError(f"{node.name}: {module.title} of anything but rounded levels cannot be exported to ONNX")
+    like = work.on_grid(node, module.levels(), power_of_two(float(module.out_scale)), given.rank)
+    return work.looked_up(given, module.table().cpu().numpy().astype(np.int16), like)
 
 
 @write_step.register
