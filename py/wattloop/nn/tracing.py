@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from wattloop.errors import ModelError
+from wattloop.nn.in_place import Overwrites
 
 # Two batch sizes tell what depends on the number of images.
 _BATCHES = (2, 3)
@@ -35,12 +38,34 @@ class _Question(BaseException):  # no error, and nothing that a network's own `e
         self.node = node
 
 
+class _Proxy(fx.Proxy):
+    """Shows in the graph that x += y writes into x, which torch's own proxies trace as x + y."""
+
+    def _written(self, function: Callable[..., Any], name: str, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", function, (self, other), {}, name=name)
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self._written(operator.iadd, "add", other)
+
+    def __isub__(self, other: Any) -> fx.Proxy:
+        return self._written(operator.isub, "sub", other)
+
+    def __imul__(self, other: Any) -> fx.Proxy:
+        return self._written(operator.imul, "mul", other)
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:
+        return self._written(operator.itruediv, "truediv", other)
+
+
 class _Tracer(fx.Tracer):
     """Traces a network whose branches were answered so far."""
 
     def __init__(self, answers: list[bool]) -> None:
         super().__init__()
         self._answers = iter(answers)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Proxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         # Padding that depends on the image's size does not trace; what such a convolution does is found by trying it.
@@ -132,28 +157,13 @@ class Traced:
             if node.op == "call_function" and getattr(node.target, "__name__", "").startswith("_assert"):
                 self.graph.erase_node(node)
         for node in self.graph.nodes:
-            if self._does_nothing(node):
+            if _does_nothing(self.module, node):
                 node.replace_all_uses_with(node.all_input_nodes[0])
-        self._refuse_unused()
         self.graph.eliminate_dead_code()
         for node in [one for one in self.graph.nodes if one.op == "placeholder"][1:]:
             if not node.users:
                 self.graph.erase_node(node)
         self.module.recompile()
-
-    def _does_nothing(self, node: fx.Node) -> bool:
-        if node.op == "call_module":
-            return isinstance(self.module.get_submodule(str(node.target)), _NOTHING)
-        return node.op in ("call_function", "call_method") and node.target in _NOTHING_CALLED
-
-    def _refuse_unused(self) -> None:
-        """A result that nobody reads may have been written into its input, which the graph does not show."""
-        for node in self.graph.nodes:
-            if node.users or node.op not in ("call_module", "call_method") or not self.holds_tensors(node):
-                continue
-            module = self.module.get_submodule(str(node.target)) if node.op == "call_module" else None
-            if getattr(module, "inplace", False) or (module is None and str(node.target).endswith("_")):
-                raise ModelError(f"{node.target} changes its input in place: use what it returns, as in x = relu(x)")
 
     def _reached(self) -> set[object]:
         found: set[object] = set()
@@ -212,10 +222,14 @@ class _Recorder(fx.Interpreter):
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module)
         self.values: dict[fx.Node, Any] = {}
+        self.overwrites = Overwrites()
 
     def run_node(self, n: fx.Node) -> Any:
+        inputs = self.overwrites.before(n, self.env)
         result = super().run_node(n)
         self.values[n] = _kept(result)
+        if any(isinstance(part, _Shape) for part in _flat(self.values[n])):
+            self.overwrites.after(n, inputs, result, same=_does_nothing(self.module, n))
         return result
 
 
@@ -226,7 +240,14 @@ def _propagate(module: fx.GraphModule, shape: tuple[int, ...]) -> dict[fx.Node, 
             recorder.run(torch.zeros(shape))
     except Exception as error:  # shapes that do not fit come as all sorts of errors
         raise ModelError(f"the network does not take {shape[1:]} images: {_first_line(error)}") from error
+    recorder.overwrites.refuse(module.graph)
     return recorder.values
+
+
+def _does_nothing(module: nn.Module, node: fx.Node) -> bool:
+    if node.op == "call_module":
+        return isinstance(module.get_submodule(str(node.target)), _NOTHING)
+    return node.op in ("call_function", "call_method") and node.target in _NOTHING_CALLED
 
 
 def _kept(value: Any) -> Any:
