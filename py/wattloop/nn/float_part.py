@@ -31,7 +31,8 @@ class FloatPart(Requantizing):
         """Tensors of levels, images first."""
         precise = torch.float32 if self.training else torch.float64
         scales = self.in_scales.to(precise)
-        real = self._body(*(level.to(precise) * scale for level, scale in zip(levels, scales, strict=True)))
+        whole = (level.to(precise, memory_format=torch.contiguous_format) for level in levels)  # as `view` wants it
+        real = self._body(*(level * scale for level, scale in zip(whole, scales, strict=True)))
         return quantize_levels(real / self.out_scale.to(precise), *self.levels()).to(torch.float32)
 
     def _body(self, *real: Tensor) -> Tensor:

@@ -154,6 +154,8 @@ class _Lowering:
             raise ModelError(f"layer {name} is used twice: give each use a layer of its own")
         module = request.module
         assert isinstance(module, nn.Conv2d | nn.Linear)
+        if isinstance(module, nn.Linear) and len(self.traced.shape(request.inputs[0])) != 2:
+            self._refuse_raw(node, inputs)  # its inputs are not the features of whole images
         if request.before is not None:
             inputs = [self._padded(f"{_op(node)}_pad", request.before, inputs[0])]
         norm, end = self._following_norm(node)
@@ -204,16 +206,19 @@ class _Lowering:
 
     def _activation(self, node: fx.Node, request: Request, inputs: list[Value]) -> None:
         (value,) = inputs
-        already = not value.signed and (request.activation.limit is None or self._limited(value))
+        already = not value.signed and self._limited(value, request.activation.limit)
         if already and not value.raw:  # fused into the node that made the levels
             self.values[node] = value
             return
         self._refuse_raw(node, inputs)
         self._emit(_op(node), QuantRescale(request.activation), inputs, node, request.activation)
 
-    def _limited(self, value: Value) -> bool:
-        maker = self.result.modules.get(value.grid)
-        return maker is not None and getattr(maker, "activation", LINEAR).limit is not None
+    def _limited(self, value: Value, limit: float | None) -> bool:
+        """Whether what made the levels keeps them at or below a limit."""
+        if limit is None:
+            return True
+        have = getattr(self.result.modules.get(value.grid), "activation", LINEAR).limit
+        return have is not None and have <= limit
 
     def _table(self, node: fx.Node, request: Request, inputs: list[Value]) -> None:
         self._refuse_raw(node, inputs)
@@ -266,6 +271,8 @@ class _Lowering:
         module = request.module
         assert module is not None
         if isinstance(module, Pad):
+            if len(self.traced.shape(request.inputs[0])) != 4 or any(module.amounts[4:]):
+                self._refuse_raw(node, inputs)  # zero is a level of each channel, and goes by height and width
             self.values[node] = self._padded(_op(node), module, inputs[0])
             return
         if not isinstance(module, Flatten):

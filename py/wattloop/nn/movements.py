@@ -51,21 +51,31 @@ def _transpose(call: Call, x: Any, first: int, second: int) -> Request:
 def _getitem(call: Call, x: Any, index: Any) -> Request:
     if not call.traced.is_tensor(x):
         return _part(call, x, index)
-    whole = index if isinstance(index, tuple) else (index,)
-    first = whole[0] == slice(None) or (whole[0] is Ellipsis and len(whole) <= len(call.sizes(x)))
-    plain = all(isinstance(i, slice | int) or i is None or i is Ellipsis for i in whole)
-    fine = first and plain and call.traced.batched(x) and not any(_nodes(i) for i in whole)
+    whole = _spelt_out(index if isinstance(index, tuple) else (index,), len(call.sizes(x)))
+    plain = all(isinstance(i, slice | int) or i is None for i in whole)
+    fine = plain and whole[0] == slice(None) and call.traced.batched(x) and not any(_computed(i) for i in whole)
     problem = "" if fine else "only slices and whole numbers, and not of the images' axis, are supported"
     return _moved(x, Slice(whole) if fine else None, problem)
 
 
-def _nodes(index: Any) -> bool:
-    return isinstance(index, slice) and any(isinstance(p, fx.Node) for p in (index.start, index.stop, index.step))
+def _spelt_out(index: tuple[Any, ...], rank: int) -> tuple[Any, ...]:
+    """An index with whole axes in place of `...`."""
+    places = [place for place, each in enumerate(index) if each is Ellipsis]
+    if not places:
+        return index
+    taken = sum(each is not None and each is not Ellipsis for each in index)
+    return (*index[: places[0]], *(slice(None),) * (rank - taken), *index[places[0] + 1 :])
+
+
+def _computed(index: Any) -> bool:
+    """Whether a slice's ends are no plain numbers: tensors, or the number of images."""
+    ends = (index.start, index.stop, index.step) if isinstance(index, slice) else ()
+    return not all(end is None or isinstance(end, int) for end in ends)
 
 
 def _part(call: Call, x: fx.Node, index: int) -> Request:
     """One of the parts of a tensor that was cut into several."""
-    source = x.args[0]
+    source = next((each for each in x.all_input_nodes if call.traced.is_tensor(each)), None)
     name = getattr(x.target, "__name__", x.target)
     if name not in ("chunk", "split", "unbind") or not isinstance(source, fx.Node):
         return _moved(source, None, "only one of the parts that chunk, split and unbind give can be taken")

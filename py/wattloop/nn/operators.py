@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.nn import functional
+from torch.nn.utils.parametrize import is_parametrized
 
 from wattloop.errors import ModelError
 from wattloop.nn.elementwise import TABLES, table_of_module
@@ -57,6 +59,12 @@ def _clamp(call: Call, x: Any, low: Any = None, high: Any = None, inplace: bool 
     )
 
 
+def _not_maps(call: Call, x: fx.Node) -> str:
+    """Why a tensor cannot be pooled over height and width, or empty."""
+    rank = len(call.sizes(x))
+    return "" if rank == 4 else f"pooling takes (images, channels, height, width), not {rank} axes"
+
+
 def _max_pool(
     call: Call,
     x: Any,
@@ -69,7 +77,9 @@ def _max_pool(
 ) -> Request:
     kernel = _pair(kernel_size)
     module = MaxPool(kernel, _pair(stride or kernel), _pair(padding), _pair(dilation))
-    problem = "ceil_mode and return_indices are not supported" if ceil_mode or any(rest.values()) else ""
+    problem = _not_maps(call, x)
+    if ceil_mode or any(rest.values()):
+        problem = "ceil_mode and return_indices are not supported"
     return Request(Kind.SAME_GRID, (x,), module, monotone=True, problem=problem)
 
 
@@ -84,7 +94,7 @@ def _avg_pool(
     divisor_override: int | None = None,
 ) -> Request:
     kernel, pad = _pair(kernel_size), _pair(padding)
-    problem = ""
+    problem = _not_maps(call, x)
     if ceil_mode or (any(pad) and not count_include_pad):
         problem = "average pooling with ceil_mode or count_include_pad=False is not supported"
 
@@ -104,7 +114,7 @@ def _adaptive_avg_pool(call: Call, x: Any, output_size: Any) -> Request:
         kernel = shape[2] // out[0], shape[3] // out[1]
         return QuantAvgPool(activation, kernel, kernel, (0, 0), kernel[0] * kernel[1])
 
-    return Request(Kind.AVERAGE, (x,), pool=make)
+    return Request(Kind.AVERAGE, (x,), pool=make, problem=_not_maps(call, x))
 
 
 def _mean(call: Call, x: Any, dim: Any = None, keepdim: bool = False, **rest: Any) -> Request:
@@ -138,7 +148,8 @@ def _cat(call: Call, tensors: Any, dim: int = 0) -> Request:
 
 def _pad(call: Call, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Request:
     amounts = tuple(int(p) for p in pad)
-    problem = "" if mode == "constant" and not value and min(amounts) >= 0 else "only padding with zeros is supported"
+    zeros = mode == "constant" and not value and min(amounts) >= 0 and call.keeps_images
+    problem = "" if zeros else "only padding with zeros is supported, and not of the images' axis"
     return Request(Kind.SAME_GRID, (x,), Pad(amounts), problem=problem)
 
 
@@ -223,18 +234,29 @@ def request_of(traced: Traced, node: fx.Node) -> Request:
     call, args, kwargs = Call(node, traced), traced.resolved(node.args), traced.resolved(node.kwargs)
     if node.op == "call_module":
         module = traced.module.get_submodule(str(node.target))
-        if isinstance(module, nn.Conv2d):
-            return conv_module(call, module, *args, **kwargs)
-        make = MODULES.get(type(module)) or table_of_module(module)
-        if make is not None:
-            return make(call, module, *args, **kwargs)
-        raise ModelError(f"layer {node.target} ({type(module).__name__}) cannot be quantised")
+        if is_parametrized(module):
+            raise ModelError(f"{what(node)} has a parametrised weight: call remove_parametrizations on it first")
+        return _made(node, partial(_maker_of(node, module), call, module), args, kwargs)
     table: dict[Any, Maker] = FUNCTIONS if node.op == "call_function" else METHODS
     if node.target not in table:
         raise ModelError(f"{what(node)} cannot be quantised")
+    named = {_ALIASES.get(name, name): value for name, value in kwargs.items()}
+    return _made(node, partial(table[node.target], call), args, named)
+
+
+def _maker_of(node: fx.Node, module: nn.Module) -> Maker:
+    if isinstance(module, nn.Conv2d):
+        return conv_module
+    make = MODULES.get(type(module)) or table_of_module(module)
+    if make is None:
+        raise ModelError(f"layer {node.target} ({type(module).__name__}) cannot be quantised")
+    return make
+
+
+def _made(node: fx.Node, make: Callable[..., Request], args: Any, kwargs: dict[str, Any]) -> Request:
     try:
-        return table[node.target](call, *args, **{_ALIASES.get(name, name): value for name, value in kwargs.items()})
-    except (TypeError, KeyError) as error:
+        return make(*args, **kwargs)
+    except (TypeError, KeyError, IndexError, ValueError) as error:
         raise ModelError(f"{what(node)} is called in an unsupported way: {error}") from error
 
 

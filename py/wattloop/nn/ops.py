@@ -70,8 +70,10 @@ class QuantAvgPool(Requantizing):
 
     def forward(self, levels: Tensor) -> Tensor:
         """Pool (images, channels, height, width)."""
+        if self.kernel[0] * self.kernel[1] * 255 >= 1 << 24:
+            levels = levels.double()  # float32 would round the sums
         sums = functional.avg_pool2d(levels, self.kernel, self.stride, self.padding, divisor_override=1)
-        return quantize_levels(sums * self.factors(), *self.levels())
+        return quantize_levels(sums.to(torch.float32) * self.factors(), *self.levels())
 
 
 class QuantRescale(Requantizing):

@@ -139,6 +139,11 @@ class _Observer(fx.Interpreter):
         self._per_batch = per_batch
         self.samples: dict[str, list[Tensor]] = {name: [] for name in lowered.observed}
 
+    def call_method(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        # The images come with their channels last in memory, which `view` would not take.
+        whole = (args[0].contiguous(), *args[1:]) if target == "view" else args
+        return super().call_method(target, whole, kwargs)
+
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
         if n in self._names:
