@@ -72,3 +72,44 @@ def test_the_digest_follows_the_source(tmp_path: Path) -> None:
         path = written(folder, f"def make():\n    return {number}\n")
         found.append(own_code.digest([own_code.load(f"{path}:make", "network.model")]))
     assert found[0] != found[1]
+
+
+def test_the_digest_follows_what_a_file_imports_from_its_folder(tmp_path: Path) -> None:
+    name = written(tmp_path, "from digest_layers import act\n\ndef make():\n    return act(-2)\n") + ":make"
+    found = {}
+    for text in ("abs(x)", "min(x)", "abs(x)"):  # of one length, in one second
+        written(tmp_path, f"def min(x):\n    return x\n\ndef act(x):\n    return {text}\n", "digest_layers.py")
+        value = own_code.call(name, {}, "network.model")
+        assert value == {"abs(x)": 2, "min(x)": -2}[text]
+        assert found.setdefault(value, own_code.digest((), name)) == own_code.digest((), name)
+    assert found[2] != found[-2]
+
+
+def test_an_edit_runs_and_what_ran_before_keeps_its_digest(tmp_path: Path) -> None:
+    name = written(tmp_path, "def make():\n    return 1\n") + ":make"
+    assert own_code.call(name, {}, "network.model") == 1
+    before = own_code.digest((), name)
+    written(tmp_path, "def make():\n    return 2\n")
+    assert own_code.digest((), name) == before
+    assert own_code.call(name, {}, "network.model") == 2
+    assert own_code.digest((), name) != before
+
+
+def test_an_edited_package_is_imported_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "edited_package"
+    package.mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    written(package, "", "__init__.py")
+    written(package, "from edited_package.layers import V\n\ndef make():\n    return V\n")
+    for number in (1, 2):
+        written(package, f"V = {number}\n", "layers.py")
+        assert own_code.call("edited_package.net:make", {}, "network.model") == number
+
+
+def test_modules_of_one_name_lie_beside_files_of_two_folders(tmp_path: Path) -> None:
+    for folder in ("a", "b", "a"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        written(tmp_path / folder, f"V = {folder!r}\n", "layers_beside.py")
+        path = written(tmp_path / folder, "from layers_beside import V\n\ndef make():\n    return V\n")
+        assert own_code.call(f"{path}:make", {}, "network.model") == folder

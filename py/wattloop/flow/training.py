@@ -68,12 +68,15 @@ def load_dataset(settings: Settings, progress: Progress = SILENT) -> Dataset:
     network = settings.network
     with progress.step(f"reading the data set {network.dataset_title}"):
         if own_code.is_own(network.dataset):
-            return _load_own(network.dataset, json.dumps(dict(network.data_arguments), sort_keys=True, default=str))
+            own_code.load(network.dataset, "network.dataset")
+            arguments = json.dumps(dict(network.data_arguments), sort_keys=True, default=str)
+            return _load_own(network.dataset, arguments, own_code.digest((), network.dataset))
         return _load_dataset(network.dataset, network.data_root)
 
 
 @functools.lru_cache(maxsize=1)
-def _load_own(name: str, arguments: str) -> Dataset:
+def _load_own(name: str, arguments: str, code: str) -> Dataset:
+    """The data; `code` tells edits of it apart."""
     from wattloop.nn.own_data import load_own
 
     return load_own(name, json.loads(arguments))

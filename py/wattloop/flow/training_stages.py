@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import importlib.metadata
@@ -59,7 +60,8 @@ class Stages:
     def float_key(self) -> str:
         """Content key of the float network."""
         network, data = self.settings.network, self.dataset
-        images = (data.name, data.train.images, data.train.labels)
+        splits = [(split.images, split.labels) for split in (data.train, data.validation)]
+        images = (data.name, data.classes, data.crop_padding, data.flip, splits)
         recipe = (self._model_key(), network.seed, self._pretraining, self._normalisation(), self._start())
         return content_key("float", _VERSION, importlib.metadata.version("torch"), images, recipe)
 
@@ -70,7 +72,7 @@ class Stages:
         network = self.settings.network
         if not network.own:
             return network.model
-        return network.title, network.arguments, source_digest(self.plain())
+        return network.title, network.arguments, source_digest(self.plain(), network.model)
 
     @property
     def _pretraining(self) -> TrainConfig | None:
@@ -98,7 +100,7 @@ class Stages:
         from wattloop.nn.checkpoint import load
 
         def read(entry: Path) -> tuple[QuantizedNetwork, History]:
-            return load(entry / NETWORK, own_model(self.settings.network)), _history(entry)
+            return load(entry / NETWORK, copy.deepcopy(self._own)), _history(entry)
 
         return self._load("network", key, lambda folder: self._train_int8(folder, key, teacher), read)
 
@@ -125,11 +127,16 @@ class Stages:
         from wattloop.nn.models import build, check_fits
 
         data, network = self.dataset, self.settings.network
-        own = own_model(network)
+        own = copy.deepcopy(self._own)
         if own is None:
             return build(network.model, data.classes, data.channels, seed=network.seed)
         check_fits(own, data.train.images.shape[1:], data.classes)
         return own
+
+    @functools.cached_property
+    def _own(self) -> FloatNetwork | None:
+        """The user's own network with fresh weights, made once: its code may be edited while it is trained."""
+        return own_model(self.settings.network)
 
     def _load(self, kind: str, key: str, build: Callable[[Path], None], read: Callable[[Path], Value]) -> Value:
         """What the cache has, or what is built now; by all processes together, of which the first writes the cache."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,15 +115,25 @@ def build_own(name: str, arguments: Mapping[str, Any], *, seed: int | None = Non
 
     Raises:
         ConfigError: the code cannot be imported, or fails.
-        ModelError: what it gives is no `nn.Module`.
+        ModelError: what it gives is no `nn.Module`, or an argument is none that a checkpoint can hold.
     """
+    kept = _as_kept(arguments)
     with _seeded(seed):
         model = own_code.call(name, arguments, "network.model")
     if not isinstance(model, nn.Module):
         raise ModelError(f"network.model: {own_code.title(name)} gives a {type(model).__name__}, not a torch.nn.Module")
-    architecture = OwnArchitecture(own_code.title(name), dict(arguments))
+    architecture = OwnArchitecture(own_code.title(name), kept)
     model.wattloop_architecture = architecture  # type: ignore[assignment]
     return model
+
+
+def _as_kept(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as checkpoints give them back, tuples as lists; what they cannot hold is refused before any work."""
+    try:
+        kept: dict[str, Any] = json.loads(json.dumps(dict(arguments)))
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"network.arguments: {error}; give numbers, texts, truth values, lists and tables") from error
+    return kept
 
 
 def architecture_of(model: nn.Module) -> Architecture | OwnArchitecture | None:
@@ -131,11 +142,24 @@ def architecture_of(model: nn.Module) -> Architecture | OwnArchitecture | None:
     return found if isinstance(found, Architecture | OwnArchitecture) else None
 
 
-def source_digest(model: nn.Module) -> str:
-    """What changes when the code of a network does: of all its classes but torch's, and how they are put together."""
-    classes = {type(module) for module in model.modules()}
-    foreign = [each for each in classes if each.__module__.partition(".")[0] != "torch"]
-    return content_key(own_code.digest(foreign), str(model))
+def source_digest(model: nn.Module, name: str | None = None) -> str:
+    """What changes when a network does: its code, how it is put together, and the weights that it starts with.
+
+    Args:
+        model: with fresh weights.
+        name: of the code that made it, as `build_own` takes it: that counts as well, with what it imports beside it.
+    """
+    classes = {base for module in model.modules() for base in type(module).__mro__}
+    foreign = [each for each in classes if each.__module__.partition(".")[0] not in ("torch", "builtins")]
+    tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    return content_key(
+        own_code.digest(foreign, name), str(model), [(key, *_content(tensor)) for key, tensor in tensors]
+    )
+
+
+def _content(tensor: Tensor) -> tuple[bool, str, tuple[int, ...], bytes]:
+    plain = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)  # numpy does not know all types of torch
+    return tensor.requires_grad, str(tensor.dtype), tuple(tensor.shape), plain.numpy().tobytes()
 
 
 def check_fits(model: nn.Module, shape: tuple[int, ...], classes: int) -> None:
