@@ -31,6 +31,7 @@ from wattloop.compression.subject import Constraint
 from wattloop.errors import ConfigError, ModelError
 from wattloop.nn.constraint import constraint_of
 from wattloop.nn.datasets import Dataset
+from wattloop.nn.fingerprint import fingerprint
 from wattloop.nn.network import QuantizedNetwork
 from wattloop.parallel import SERIAL, Workers
 from wattloop.power.oracle import HardwareMapping
@@ -144,7 +145,7 @@ def run_key(
     splits = [(split.images, split.labels) for split in (dataset.train, dataset.validation, dataset.test)]
     data = (dataset.name, dataset.crop_padding, dataset.flip, splits)
     place = (torch.__version__, config.threads or torch.get_num_threads(), torch.cuda.is_available())
-    return content_key(replace(config, max_hours=0.0), tensors, data, place, facts)
+    return content_key(replace(config, max_hours=0.0), fingerprint(network), tensors, data, place, facts)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from wattloop.errors import ModelError, StorageError
 from wattloop.nn.architecture import Architecture, ImportedArchitecture, Origin, OwnArchitecture
 from wattloop.nn.compact import packed, unpacked
 from wattloop.nn.constraint import constrain, release
+from wattloop.nn.fingerprint import fingerprint
 from wattloop.nn.input_codes import constrain_inputs, release_inputs
 from wattloop.nn.interchange.onnx_import import load_onnx
 from wattloop.nn.interchange.program import network_of
@@ -27,6 +28,10 @@ from wattloop.nn.quantize import assemble
 from wattloop.store import write_atomic
 
 _FORMAT = "wattloop-quantized-1"
+_EDITED = (
+    "it was saved from a network that computes something else with these weights (another stride, slope or order, say):"
+    " give the code as it was then, or quantise anew"
+)
 
 
 def save(
@@ -49,6 +54,7 @@ def save(
         "architecture": architecture,
         "input_shape": network.input_shape,
         "normalisation": network.normalisation,
+        "fingerprint": fingerprint(network),
         "notes": dict(metadata or {}),
     }
     whole = _apart(network.state_dict())
@@ -98,6 +104,8 @@ def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
         else:
             network, _ = assemble(built, (channels, height, width), normalisation)
         restore(network, unpacked(tensors))
+        if built is not None and header.get("fingerprint", made := fingerprint(network)) != made:
+            raise ModelError(_EDITED)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     return network
