@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from wattloop.errors import ConfigError, ModelError
 from wattloop.flow.network_settings import NetworkSettings
 from wattloop.flow.progress import SILENT
 from wattloop.flow.settings import Settings
 from wattloop.flow.training import load_dataset
 from wattloop.flow.training_stages import Stages
+from wattloop.nn.architecture import OwnArchitecture
+from wattloop.nn.models import architecture_of, build_own
 from wattloop.store import Store
 
 FILES = {
@@ -82,3 +86,19 @@ def test_an_edit_while_it_trains_is_left_for_the_next_time(tmp_path: Path) -> No
     assert str(stages.plain()) == str(stages.plain())
     assert "(4): ReLU" not in str(stages.plain())
     assert stages.float_key() == key
+
+
+def test_an_argument_that_no_checkpoint_holds_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("from torch import nn\n\ndef make(**given):\n    return nn.Flatten()\n")
+    with pytest.raises(ModelError, match=r"network\.arguments: .*date"):
+        build_own(f"{tmp_path}/net.py:make", {"day": date(2020, 1, 1)})
+    made = architecture_of(build_own(f"{tmp_path}/net.py:make", {"sizes": (1, 2)}))
+    assert isinstance(made, OwnArchitecture) and made.arguments == {"sizes": [1, 2]}
+
+
+def test_a_normalisation_of_other_channels_is_refused(tmp_path: Path) -> None:
+    float_key(tmp_path, FILES)
+    network = NetworkSettings(f"{tmp_path}/net.py:make", f"{tmp_path}/data.py:make", mean=(0.5, 0.5), std=(1.0, 1.0))
+    settings = Settings(network=network)
+    with pytest.raises(ConfigError, match=r"network\.mean: 2 numbers for images of 1 channels"):
+        Stages(settings, load_dataset(settings), Store(tmp_path / "cache"), SILENT).float_key()

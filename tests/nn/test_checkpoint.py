@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
+import safetensors.torch
 import torch
 from tests.nn.networks import NETWORKS, randomised
 
@@ -111,3 +114,20 @@ def test_equal_networks_are_equal_files(lenet: QuantizedNetwork, tmp_path: Path)
     for k in range(8):
         checkpoint.save(lenet, tmp_path / f"{k}.safetensors", metadata=notes)
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+@pytest.mark.parametrize("change", [{"classes": "10"}, {"classes": 10**13}, {"classes": -1}, {"name": ["a"]}])
+def test_a_damaged_architecture_is_one_clear_error(
+    lenet: QuantizedNetwork, tmp_path: Path, change: dict[str, object]
+) -> None:
+    path = tmp_path / "net.safetensors"
+    checkpoint.save(lenet, path)
+    with safetensors.safe_open(path, "pt") as file:
+        header = json.loads(file.metadata()["wattloop"])
+    header["architecture"] |= change
+    header["notes"] = 3
+    path.write_bytes(safetensors.torch.save(safetensors.torch.load_file(path), {"wattloop": json.dumps(header)}))
+    with pytest.raises(StorageError, match="header"):
+        checkpoint.load(path)
+    with pytest.raises(StorageError, match="notes"):
+        checkpoint.read_metadata(path)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from wattloop.errors import ModelError, StorageError
-from wattloop.nn.float_weights import load_float_weights
+from wattloop.nn.float_weights import load_float_weights, save_float_weights
 from wattloop.nn.models import build
 
 State = dict[str, torch.Tensor]
@@ -78,3 +78,17 @@ def test_a_damaged_file_is_one_clear_error(content: bytes, tmp_path: Path) -> No
             load_float_weights(lenet(0), tmp_path / name)
     with pytest.raises(StorageError, match="cannot read the weights"):
         load_float_weights(lenet(0), tmp_path / "missing.th")
+
+
+def test_tied_parameters_are_written(tmp_path: Path) -> None:
+    tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    tied[1].weight = tied[0].weight
+    save_float_weights(tied, tmp_path / "tied.safetensors")
+    load_float_weights(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), tmp_path / "tied.safetensors")
+
+
+def test_a_part_called_module_keeps_its_name(tmp_path: Path) -> None:
+    wrapped = nn.ModuleDict({"module": nn.Linear(2, 2)})
+    save_float_weights(wrapped, tmp_path / "wrapped.safetensors")
+    load_float_weights(wrapped, tmp_path / "wrapped.safetensors")
+    load_float_weights(nn.Linear(2, 2), tmp_path / "wrapped.safetensors")

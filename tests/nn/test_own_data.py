@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, TensorDataset
 
-from wattloop.errors import DatasetError
+from wattloop.errors import ConfigError, DatasetError
 from wattloop.nn.datasets import Dataset, Split, load
-from wattloop.nn.own_data import as_dataset, images_of
+from wattloop.nn.own_data import as_dataset, images_of, load_own
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 3, 12, 10), dtype=np.uint8)
@@ -136,3 +137,42 @@ def test_what_cannot_be_used_is_told_in_one_line(case: str) -> None:
     with pytest.raises(DatasetError, match=message) as caught:
         as_dataset(source)
     assert "\n" not in str(caught.value)
+
+
+def pair(image: Any = IMAGES[0], label: Any = 0) -> list[tuple[Any, Any]]:
+    return [(image, label)] * 40
+
+
+UNUSABLE = {
+    "nothing": (None, "there are no training images"),
+    "an identifier": (pair(label=10**12), "classes numbered from 0 on"),
+    "the greatest number": (pair(label=np.uint64(2**64 - 1)), "classes numbered from 0 on"),
+    "no image": ((IMAGES[:0], LABELS[:0]), "there is no image in it"),
+    "a split of floats": (Split(np.full((40, 1, 8, 8), 0.3), LABELS), "pixels are float64"),  # type: ignore[arg-type]
+    "no pixel": (pair(np.zeros((1, 0, 0), np.uint8)), "x has shape"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_more_that_cannot_be_used_is_refused(name: str) -> None:
+    source, why = UNUSABLE[name]
+    with pytest.raises(DatasetError, match=why):
+        as_dataset(source)
+
+
+def test_images_in_a_palette_are_refused() -> None:
+    image = pytest.importorskip("PIL.Image").fromarray(IMAGES[0].transpose(1, 2, 0)).convert("P")
+    with pytest.raises(DatasetError, match=r"mode P; give x.convert\('RGB'\)"):
+        as_dataset(pair(image))
+
+
+def test_data_that_fails_while_it_is_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data.py").write_text("def make():\n    return ((1 / 0, 0) for i in range(3))\n")
+    with pytest.raises(ConfigError, match=r"network\.dataset: data\.py:make fails: ZeroDivisionError"):
+        load_own(f"{tmp_path}/data.py:make", {})
+
+
+def test_a_constant_channel_is_divided_by_1() -> None:
+    images = IMAGES.copy()
+    images[:, 1] = 7
+    assert as_dataset((images, LABELS)).std[1] == 1.0

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-from wattloop.errors import StorageError
+from wattloop.errors import ConfigError, StorageError
 from wattloop.flow.network_settings import NetworkSettings
 from wattloop.flow.progress import Progress, Step
 from wattloop.flow.resumption import resume_folder, resumption
@@ -215,7 +215,13 @@ class Stages:
 
     def _normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         mean, std = self.dataset.normalisation
-        return self.settings.network.mean or mean, self.settings.network.std or std
+        network = self.settings.network
+        if network.mean is not None and len(network.mean) != self.dataset.channels:
+            raise ConfigError(
+                f"network.mean: {len(network.mean)} numbers for images of {self.dataset.channels} channels: give one"
+                " for each, in network.std too"
+            )
+        return network.mean or mean, network.std or std
 
     def _start(self) -> bytes | None:
         path = self.settings.network.initial_weights

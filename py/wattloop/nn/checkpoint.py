@@ -19,6 +19,7 @@ from wattloop.nn.architecture import Architecture, ImportedArchitecture, Origin,
 from wattloop.nn.compact import packed, unpacked
 from wattloop.nn.constraint import constrain, release
 from wattloop.nn.fingerprint import fingerprint
+from wattloop.nn.float_weights import apart
 from wattloop.nn.input_codes import constrain_inputs, release_inputs
 from wattloop.nn.interchange.onnx_import import load_onnx
 from wattloop.nn.interchange.program import network_of
@@ -28,6 +29,7 @@ from wattloop.nn.quantize import assemble
 from wattloop.store import write_atomic
 
 _FORMAT = "wattloop-quantized-1"
+_MOST = 1 << 20  # classes or channels
 _EDITED = (
     "it was saved from a network that computes something else with these weights (another stride, slope or order, say):"
     " give the code as it was then, or quantise anew"
@@ -57,20 +59,10 @@ def save(
         "fingerprint": fingerprint(network),
         "notes": dict(metadata or {}),
     }
-    whole = _apart(network.state_dict())
+    whole = apart(network.state_dict())
     tensors = packed(network) if compact else whole
     # One entry only: safetensors writes several in random order, and equal networks should be equal files.
     write_atomic(path, safetensors.torch.save(tensors, {"wattloop": json.dumps(header, sort_keys=True)}))
-
-
-def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors that share no memory, as files hold them: two float parts may read the same parameter."""
-    found: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for name, tensor in state.items():
-        found[name] = tensor.contiguous() if tensor.data_ptr() not in seen else tensor.clone().contiguous()
-        seen.add(tensor.data_ptr())
-    return found
 
 
 def load(path: Path, model: nn.Module | None = None) -> QuantizedNetwork:
@@ -137,7 +129,10 @@ def read_metadata(path: Path) -> dict[str, str]:
         StorageError: missing or damaged.
     """
     header, _ = _read(path)
-    return dict(header.get("notes", {}))
+    notes = header.get("notes", {})
+    if not isinstance(notes, dict):
+        raise StorageError(f"cannot read the notes of {path}: they are damaged")
+    return dict(notes)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -158,6 +153,11 @@ def _architecture(value: Any) -> Origin | None:
         return None
     kinds = {"arguments": OwnArchitecture, "program": ImportedArchitecture}
     kind: type[Origin] = next((kinds[key] for key in kinds if key in value), Architecture)
+    if not isinstance(value["name"], str) or not isinstance(value.get("arguments", {}), dict):
+        raise ValueError("the architecture")
+    sizes = [value.get(key, 1) for key in ("classes", "in_channels")]
+    if not all(type(size) is int and 0 < size <= _MOST for size in sizes):
+        raise ValueError(f"the numbers of classes and channels: {sizes}")
     return kind(**value)
 
 

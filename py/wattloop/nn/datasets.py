@@ -175,8 +175,8 @@ def _stratified(split: Split, count: int) -> tuple[Split, Split]:
 def describe(
     name: str, train: Split, validation: Split, test: Split, *, classes: int, crop_padding: int, flip: bool
 ) -> Dataset:
-    """A data set, with the mean and the standard deviation of its training pixels."""
+    """A data set, with the mean and the standard deviation of its training pixels; 1 for a constant channel."""
     pixels = train.images
     mean = tuple(float(pixels[:, c].mean(dtype=np.float64)) / 255 for c in range(pixels.shape[1]))
-    std = tuple(float(pixels[:, c].std(dtype=np.float64)) / 255 for c in range(pixels.shape[1]))
+    std = tuple(float(pixels[:, c].std(dtype=np.float64)) / 255 or 1.0 for c in range(pixels.shape[1]))
     return Dataset(name, train, validation, test, classes, mean, std, crop_padding, flip)

@@ -34,7 +34,9 @@ def load_float_weights(model: nn.Module, path: Path) -> None:
         StorageError: the file is missing, damaged, or would execute code.
         ModelError: the weights are of another network; the message names one that does not fit.
     """
-    state = {name.removeprefix(_PREFIX): tensor for name, tensor in _read(path).items()}
+    state = _read(path)
+    if all(map(_prefixed, state)) and not all(map(_prefixed, model.state_dict())):
+        state = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items() if not name.endswith(_COUNTER)}
     given = {name: tensor.shape for name, tensor in state.items() if not name.endswith(_COUNTER)}
     wrong = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
@@ -58,9 +60,24 @@ def save_float_weights(model: nn.Module, path: Path, *, metadata: Mapping[str, s
     Raises:
         StorageError: the file cannot be written.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    tensors = apart({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()})
     # One entry only: safetensors writes several in random order, and equal networks should be equal files.
     write_atomic(path, safetensors.torch.save(tensors, {"wattloop": json.dumps(dict(metadata or {}), sort_keys=True)}))
+
+
+def _prefixed(name: str) -> bool:
+    return name.startswith(_PREFIX)
+
+
+def apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors that share no memory, as files hold them: parameters may be tied, two float parts may read the same."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in state.items():
+        memory = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.contiguous() if memory not in seen else tensor.clone().contiguous()
+        seen.add(memory)
+    return found
 
 
 def read_float_notes(path: Path) -> dict[str, str]:

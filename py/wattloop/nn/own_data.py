@@ -13,6 +13,7 @@ from wattloop.errors import DatasetError
 from wattloop.nn.datasets import Dataset, Int64, Split, UInt8, describe, set_apart
 
 SPLITS = ("train", "validation", "test")
+_CLASSES = 1 << 20  # a greater label is no class but an identifier
 _RAW = (
     "give raw pixels, uint8 from 0 to 255 (with torchvision: transforms.PILToTensor() in place of ToTensor() and"
     " Normalize(); the normalisation is network.mean and network.std)"
@@ -50,6 +51,8 @@ def as_dataset(
     if isinstance(train, Dataset):
         return train
     given = _splits(train, validation, test)
+    if "train" not in given:
+        raise DatasetError("there are no training images: give an iterable of (x, y), or return one")
     found = {key: _split(source, key) for key, source in given.items()}
     _require_alike(found)
     rest = found["train"]
@@ -78,10 +81,12 @@ def load_own(name: str, arguments: Mapping[str, Any]) -> Dataset:
     """
     given = own_code.call(name, arguments, "network.dataset")
     title = own_code.title(name)
-    try:
-        return as_dataset(given, name=title)
-    except DatasetError as error:
-        raise DatasetError(f"network.dataset: {title}: {error}") from error
+    with own_code.fault(f"network.dataset: {title} fails"):  # generators run only now
+        try:
+            return as_dataset(given, name=title)
+        except DatasetError as error:
+            refused = error
+    raise DatasetError(f"network.dataset: {title}: {refused}") from refused
 
 
 def images_of(source: Any, most: int | None = None) -> UInt8:
@@ -99,7 +104,7 @@ def images_of(source: Any, most: int | None = None) -> UInt8:
     if isinstance(source, torch.Tensor):
         return _pixels(source, "images")
     if isinstance(source, Split):
-        return source.images
+        return _pixels(source.images, "images")
     return _gathered(source, "images", most).images
 
 
@@ -123,7 +128,7 @@ def _is_pair(value: tuple[Any, ...]) -> bool:
 
 def _split(source: Any, key: str) -> Split:
     if isinstance(source, Split):
-        return source
+        source = [(source.images, source.labels)]
     if isinstance(source, tuple) and _is_pair(source):
         source = [source]
     return _gathered(source, key, None)
@@ -142,7 +147,7 @@ def _gathered(source: Any, key: str, most: int | None) -> Split:
         labels.append(label)
         if most is not None and sum(map(len, images)) >= most:
             break
-    if not images:
+    if not sum(map(len, images)):
         raise DatasetError(f"{key}: there is no image in it")
     return Split(np.concatenate(images)[:most], np.concatenate(labels)[:most])
 
@@ -164,8 +169,10 @@ def _pixels(x: Any, where: str) -> UInt8:
     """A batch of images."""
     array = np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x)
     if hasattr(x, "getbands"):  # PIL: height, width and, of colours, channels
+        if x.mode not in ("L", "RGB"):  # numbers of colours in a palette, say, are no pixels
+            raise DatasetError(f"{where}: a PIL image of mode {x.mode}; give x.convert('RGB') or x.convert('L')")
         array = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
-    if array.ndim not in (3, 4):
+    if array.ndim not in (3, 4) or 0 in array.shape[-3:]:
         raise DatasetError(
             f"{where}: x has shape {array.shape}; give an image (channels, height, width) or a batch of them"
         )
@@ -190,7 +197,10 @@ def _levels(batch: Any, where: str) -> UInt8:
 
 def _labels(y: Any, count: int, where: str) -> Int64:
     array = np.atleast_1d(np.asarray(y.detach().cpu() if isinstance(y, torch.Tensor) else y))
-    if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer) or (array < 0).any():
+    whole = array.shape == (count,) and np.issubdtype(array.dtype, np.integer)
+    if whole and (array >= _CLASSES).any():
+        raise DatasetError(f"{where}: y is {array.max()}; give classes numbered from 0 on, below {_CLASSES}")
+    if not whole or (array < 0).any():
         raise DatasetError(
             f"{where}: y is {array.dtype} of shape {array.shape} for {count} images; give a class from 0 on for each"
         )
