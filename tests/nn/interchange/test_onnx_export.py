@@ -105,7 +105,6 @@ class Indexed(nn.Module):
     ("make", "said"),
     [
         (lambda: Indexed(4 * 14, slice(None), slice(None), 0), "an index other than a slice for each axis"),
-        (lambda: Indexed(4 * 14 * 7, ..., slice(None, None, 2)), "an index other than a slice for each axis"),
         (lambda: nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(3, 4, 3), nn.Flatten()), "padding of normalised pixels"),
         (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(14, 2), nn.Flatten()), "a linear layer on tokens"),
     ],
@@ -116,6 +115,13 @@ def test_forms_that_would_give_other_integers_are_refused(make: Any, said: str) 
     network = quantize(make(), images, normalisation=((0.5, 0.4, 0.5), (0.2, 0.2, 0.2)))
     with pytest.raises(ModelError, match=f"{said} cannot be exported to ONNX"):
         onnx_model(network)
+
+
+@pytest.mark.parametrize(("kernels", "level"), FORMS)
+def test_an_ellipsis_is_the_slices_that_it_stands_for(kernels: str, level: Any) -> None:
+    torch.manual_seed(0)
+    images = np.random.default_rng(1).integers(0, 256, (4, 3, 16, 16)).astype(np.uint8)
+    check(quantize(Indexed(4 * 14 * 7, ..., slice(None, None, 2)), images), kernels, level, images)
 
 
 @pytest.mark.parametrize("kernels", ["integer", "float"])
