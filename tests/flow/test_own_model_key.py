@@ -102,3 +102,8 @@ def test_a_normalisation_of_other_channels_is_refused(tmp_path: Path) -> None:
     settings = Settings(network=network)
     with pytest.raises(ConfigError, match=r"network\.mean: 2 numbers for images of 1 channels"):
         Stages(settings, load_dataset(settings), Store(tmp_path / "cache"), SILENT).float_key()
+
+
+def test_what_cannot_be_quantised_is_refused_before_training(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="RReLU"):
+        float_key(tmp_path, FILES | {"net.py": FILES["net.py"].replace("nn.ReLU()", "nn.RReLU()")})

@@ -122,21 +122,30 @@ class Stages:
 
         Raises:
             ConfigError: code of the user's own fails.
-            ModelError: it is unknown, or does not suit the data set.
+            ModelError: it is unknown, does not suit the data set, or cannot be quantised.
         """
-        from wattloop.nn.models import build, check_fits
+        from wattloop.nn.models import build
 
         data, network = self.dataset, self.settings.network
-        own = copy.deepcopy(self._own)
-        if own is None:
+        if self._own is None:
             return build(network.model, data.classes, data.channels, seed=network.seed)
-        check_fits(own, data.train.images.shape[1:], data.classes)
-        return own
+        return copy.deepcopy(self._own)
 
     @functools.cached_property
     def _own(self) -> FloatNetwork | None:
-        """The user's own network with fresh weights, made once: its code may be edited while it is trained."""
-        return own_model(self.settings.network)
+        """The user's own network with fresh weights, made once: its code may be edited while it is trained.
+
+        What cannot be quantised is refused here, before it is trained.
+        """
+        from wattloop.nn.models import check_fits
+        from wattloop.nn.quantize import assemble
+
+        own, data = own_model(self.settings.network), self.dataset
+        if own is not None:
+            shape = data.train.images.shape[1:]
+            check_fits(own, shape, data.classes)
+            assemble(copy.deepcopy(own).eval(), shape, self._normalisation())
+        return own
 
     def _load(self, kind: str, key: str, build: Callable[[Path], None], read: Callable[[Path], Value]) -> Value:
         """What the cache has, or what is built now; by all processes together, of which the first writes the cache."""
