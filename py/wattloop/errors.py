@@ -65,6 +65,10 @@ class ModelError(WattloopError):
     """A network holds a layer that cannot be quantised or mapped: names the layer."""
 
 
+class OwnNetworkError(ModelError):
+    """A checkpoint of a network of the user's own, and nobody named the code that it was made from."""
+
+
 class DatasetError(WattloopError):
     """A data set is missing or damaged: names the path and how to get it."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from wattloop.errors import ConfigError, ModelError, StorageError
+from wattloop.errors import ConfigError, OwnNetworkError, StorageError
 from wattloop.flow import settings
 from wattloop.runs import SETTINGS
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Kernels = Literal["integer", "float"]
 _NETWORK = "network.safetensors"
-_OWN = "was made from a network of your own"
 
 
 @dataclass(frozen=True)
@@ -116,12 +115,10 @@ def _loaded(source: Path, file: Path) -> QuantizedNetwork:
     model = own_model(settings.load(told).network) if told.is_file() else None
     try:
         return load(file, model)
-    except ModelError as error:
-        if model is not None or _OWN not in str(error):
-            raise
-        raise ModelError(
-            f"{file} {_OWN}: name the folder of its run, whose settings say which, or in Python give"
-            " wattloop.nn.checkpoint.load(FILE, MODEL) to wattloop.save_onnx"
+    except OwnNetworkError as error:
+        raise OwnNetworkError(
+            f"{file} was made from a network of your own: name the folder of its run, whose settings say which, or in"
+            " Python give wattloop.nn.checkpoint.load(FILE, MODEL) to wattloop.save_onnx"
         ) from error
 
 

@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from wattloop.errors import ModelError, StorageError
+from wattloop.errors import ModelError, OwnNetworkError, StorageError
 from wattloop.nn.architecture import Architecture, ImportedArchitecture, Origin, OwnArchitecture
 from wattloop.nn.compact import packed, unpacked
 from wattloop.nn.constraint import constrain, release
@@ -116,7 +116,7 @@ def _the_same(path: Path, saved: Origin | None, model: nn.Module | None) -> nn.M
     if isinstance(saved, Architecture):
         return build(saved.name, saved.classes, saved.in_channels)
     which = "" if saved is None else f", {saved}"
-    raise ModelError(
+    raise OwnNetworkError(
         f"{path} was made from a network of your own{which}: name it in the settings as network.model and"
         " network.arguments, or pass it as `model`"
     )
