@@ -142,6 +142,7 @@ def _entry(wanted: Wanted, row: Row | None, network: str, scores: tuple[float, f
         mac=wanted.mac or (row.mac if row else "array"),
         seed=wanted.seed if wanted.seed is not None else (row.seed if row else 0),
         epochs=row.epochs if row else 0,
+        delay_bound_ps=(row.delay_bound_ps or 0.0) if row else 0.0,
         role="compressed" if wanted.int8 else "int8",
         int8=wanted.int8,
         exhibits=wanted.exhibits,

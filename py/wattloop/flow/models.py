@@ -40,6 +40,7 @@ class ModelEntry:
         validation: on the validation images when it was made, a fraction.
         command: what made it.
         epochs: fine-tuning that a compressed network has seen since int8.
+        delay_bound_ps: settling time that its values were chosen for, ps; 0 for none.
     """
 
     file: str
@@ -54,6 +55,7 @@ class ModelEntry:
     command: str
     setting: str = ""
     epochs: int = 0
+    delay_bound_ps: float = 0.0
     int8: str = ""
     exhibits: tuple[str, ...] = ()
 

@@ -72,12 +72,19 @@ def timed_cell(config: CompressConfig, simulator: Simulator, timing: TimingSetti
     Raises:
         ConfigError: settings that have no meaning under a bound.
     """
-    if not config.timing.bound_ps:
-        return None
+    return timed_by(config.timing.profile, simulator, timing) if config.timing.bound_ps else None
+
+
+def timed_by(method: Method, simulator: Simulator, timing: TimingSettings | None = None) -> Timed:
+    """The same for the profile that values are chosen by, whatever the bound.
+
+    Raises:
+        ConfigError: settings that have no meaning under a bound.
+    """
     own = timing or TimingSettings()
     if own.layer is not None:
         # They would be those of the network before it is restricted.
         raise ConfigError("timing.layer: partial sums of a layer have no say in a delay bound; leave it out")
     settings = Settings(hardware=simulator.hardware, timing=own)
     timer = CellTimer(settings, simulator.store, simulator.progress)
-    return Timed(timer, config.timing.profile, content_key("delays", own))
+    return Timed(timer, method, content_key("delays", own))

@@ -79,7 +79,7 @@ def models(quick: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def entry(file: str, method: str, setting: str, mac: str) -> dict[str, object]:
     role = {"role": "int8"} if method == "int8" else {"role": "compressed", "int8": "int8.safetensors"}
     plain = {"file": file, "network": "lenet5", "dataset": "digits", "method": method, "setting": setting, "mac": mac}
-    exhibits = ["table1", "table2", "table3", "table4", "figure4", "ablations"]
+    exhibits = ["table1", "table2", "table3", "table4", "figure4", "powerpruning", "ablations"]
     return (
         plain
         | role

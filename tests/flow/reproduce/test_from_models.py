@@ -130,7 +130,7 @@ def test_what_made_a_network_stands_in_the_provenance(table1: tuple[Exhibit, Pat
     assert "made set.safetensors" in (table1[1] / "table1.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["table2", "table3", "table4", "figure4", "ablations"])
+@pytest.mark.parametrize("name", ["table2", "table3", "table4", "figure4", "powerpruning", "ablations"])
 def test_every_table_is_made_from_the_same_checkpoints(measured: Settings, tmp_path: Path, name: str) -> None:
     exhibit = reproduced(name, measured, tmp_path / "run")
     assert exhibit.rows

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.report.reproduce.results import int8, layer, result
 
-from wattloop.report.reproduce import ablations, figure4, table1, table2, table3, table4
+from wattloop.report.reproduce import ablations, figure4, powerpruning, table1, table2, table3, table4
 from wattloop.report.reproduce.blocks import blocks
 from wattloop.report.reproduce.exhibit import Claim
-from wattloop.report.reproduce.results import best, shown
+from wattloop.report.reproduce.results import Result, best, by_seeds, shown
 
 NAMES = ("conv1", *(f"layer{s}.{b}.conv{c}" for s in (1, 2, 3) for b in (0, 1, 2) for c in (1, 2)))
 
@@ -217,6 +217,63 @@ def test_without_one_of_the_three_there_is_nothing_to_judge() -> None:
     (claim,) = figure4.exhibit([int8(), result("prune", 0.3, 0.9)]).claims
     assert claim.agrees is None
     assert claim.because == "no network by set, layerwise"
+
+
+# PowerPruning
+
+
+def within(method: str, saving: float, accuracy: float, **changes: object) -> Result:
+    """A network under a bound of 165 ps; at 0.7 V what it takes is by 0.8 of what it was."""
+    own = {
+        "delay_bound_ps": 165.0,
+        "supply_v": 0.7,
+        "unselected_supply_v": 0.75,
+        "supply_origin": "a law",
+        "datapath_saving_at_supply": 1 - 0.8 * (1 - saving),
+        "total_saving_at_supply": 0.3,
+        "functional_saving_at_supply": 0.5,
+        "array_saving_at_supply": 0.5,
+        "late_transitions": 0,
+        "timed_tiles": 7,
+    }
+    return result(method, saving, accuracy, **(own | changes))
+
+
+@pytest.mark.parametrize(("saving", "agrees"), [(0.74, True), (0.6, False)])
+def test_the_abstracts_figure_is_held_against_what_is_saved_at_the_supply(saving: float, agrees: bool) -> None:
+    made = powerpruning.exhibit([int8(), result("powerpruning", 0.9, 0.8), within("powerpruning", saving, 0.9)])
+    claim = about(list(made.claims), "78.3 %")
+    assert claim.agrees is agrees
+    assert f"{100 * (1 - 0.8 * (1 - saving)):.1f} % of datapath at 0.7 V (-2.0 points of accuracy)" in claim.measured
+    assert f"{100 * saving:.1f} % without the voltage step, total" in claim.because
+    alone = powerpruning.exhibit([int8(), result("powerpruning", 0.78, 0.9), within("layerwise", 0.8, 0.9)])
+    assert about(list(alone.claims), "78.3 %").agrees is None
+
+
+def test_the_layer_wise_papers_rival_had_no_voltage_step() -> None:
+    rows = [int8(), within("powerpruning", 0.6, 0.9), result("powerpruning", 0.5, 0.885, max_values_per_layer=32)]
+    claim = about(list(powerpruning.exhibit(rows).claims), "50.9 % saved")
+    assert claim.agrees is True and "50.0 % saved" in claim.measured
+    assert about(list(powerpruning.exhibit(rows[:2]).claims), "50.9 % saved").agrees is None
+
+
+def test_methods_within_a_bound_are_held_against_powerpruning_within_one() -> None:
+    rows = [int8(), within("powerpruning", 0.5, 0.90), within("layerwise", 0.6, 0.91), result("layerwise", 0.7, 0.91)]
+    findings = list(powerpruning.exhibit(rows).findings)
+    assert findings[0] == (
+        "resnet20, powerpruning within 165 ps: 16 values and 256 codes save 50.0 %, 60.0 % at 0.7 V (0.75 V needs no"
+        " selection), -2.0 points of accuracy; 0 transitions late in 7 real tiles."
+    )
+    assert findings[2] == (
+        "resnet20, layerwise within 165 ps against powerpruning within 165 ps: +8.0 points of saving at the"
+        " supply, +1.0 points of accuracy."
+    )
+    assert findings[3] == "0.7 V: a law." and len(findings) == 4
+
+
+def test_networks_of_different_bounds_are_no_seeds_of_one() -> None:
+    rows = [within("a", 0.5, 0.91), within("a", 0.7, 0.90, delay_bound_ps=172.0)]
+    assert [len(seeds.rows) for seeds in by_seeds(rows)] == [1, 1]
 
 
 # Ablations

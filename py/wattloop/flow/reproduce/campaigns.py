@@ -82,6 +82,7 @@ def _entries(rows: Sequence[Row], task: Task, settings: Settings) -> Iterator[Mo
             mac=row.mac,
             seed=row.seed,
             epochs=row.epochs,
+            delay_bound_ps=row.delay_bound_ps or 0.0,
             role="compressed",
             int8=_INT8,
             accuracy=row.accuracy,

@@ -13,7 +13,7 @@ from wattloop.flow.reporting import report
 from wattloop.flow.reproduce import figure1, figure2, figure3
 from wattloop.flow.reproduce.sources import results_of
 from wattloop.flow.settings import Settings
-from wattloop.report.reproduce import ablations, figure4, table1, table2, table3, table4
+from wattloop.report.reproduce import ablations, figure4, powerpruning, table1, table2, table3, table4
 from wattloop.report.reproduce.exhibit import Exhibit
 from wattloop.report.reproduce.results import Result
 from wattloop.runs import Run
@@ -60,6 +60,7 @@ EXHIBITS: Mapping[str, Recipe] = {
     "figure2": _of_layers(figure2.make),
     "figure3": _of_layers(figure3.make),
     "figure4": _of_networks("figure4", figure4.exhibit),
+    "powerpruning": _of_networks("powerpruning", powerpruning.exhibit),
     "ablations": _of_networks("ablations", ablations.exhibit),
 }
 _QUICK = "reproduce_quick.toml"

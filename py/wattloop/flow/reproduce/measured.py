@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,13 @@ from wattloop.compression.bound_facts import BoundFacts, widest
 from wattloop.compression.energies import NetworkEnergies
 from wattloop.compression.rows import Measured, Row, row_of, weight_facts
 from wattloop.flow.fitting import fit_facts
+from wattloop.flow.judging import Judge
 from wattloop.flow.measurement import measure
 from wattloop.flow.models import ModelEntry, Models
 from wattloop.flow.progress import Progress
 from wattloop.flow.settings import Settings
 from wattloop.flow.simulator import Simulator
+from wattloop.flow.timed import Timed, timed_by
 from wattloop.flow.training import load_dataset
 from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.gates.templates import templates
@@ -28,6 +30,8 @@ from wattloop.store import Store
 if TYPE_CHECKING:
     from wattloop.nn.datasets import Dataset
     from wattloop.nn.network import QuantizedNetwork
+
+Mappings = Mapping[str, HardwareMapping]
 
 _ALL_VALUES = 256
 
@@ -48,6 +52,7 @@ class Bench:
     progress: Progress
     workers: Workers
     _simulators: dict[ArraySpec, Simulator] = field(default_factory=dict, repr=False)
+    _timed: dict[ArraySpec, Timed] = field(default_factory=dict, repr=False)
 
     def dataset(self, name: str) -> Dataset:
         """A data set by name, from the settings' folder."""
@@ -62,15 +67,35 @@ class Bench:
         with self.progress.step(f"classifying test images with {title}"):
             return evaluate(network, test.images[:most], test.labels[:most]).accuracy
 
-    def energies(
-        self, network: QuantizedNetwork, dataset: str, cell: MacSpec, mappings: Mapping[str, HardwareMapping]
-    ) -> NetworkEnergies:
+    def energies(self, network: QuantizedNetwork, dataset: str, cell: MacSpec, mappings: Mappings) -> NetworkEnergies:
         """Energies of all layers on the first test images; says so where the cell cannot take the network as it is."""
         from wattloop.nn.trace import trace
 
         images = self.dataset(dataset).test.images[: self.settings.measure.images]
         fit_facts(trace(network, images[:1]), cell, self.progress)
         return measure(network, images, self._simulator(cell, bool(mappings)), self.settings.measure, mappings)
+
+    def bound_facts(
+        self,
+        network: QuantizedNetwork,
+        entry: ModelEntry,
+        mappings: Mappings,
+        int8: NetworkEnergies,
+        found: NetworkEnergies,
+    ) -> BoundFacts:
+        """What a delay bound is worth to a network, and whether the tiles of test images keep to it."""
+        facts = BoundFacts(activation_codes=_codes(network))
+        if not entry.delay_bound_ps:
+            return facts
+        simulator = self._simulator(entry.cell, bool(mappings))
+        spec = simulator.hardware.array
+        if spec not in self._timed:
+            self._timed[spec] = timed_by("worst", simulator, self.settings.timing)
+        images, settings = self.dataset(entry.dataset).test.images, self.settings
+        whole = any(kind == "linear" for kind in _restricted(network))
+        judge = Judge(self._timed[spec], entry.delay_bound_ps, whole, settings.supply, images, settings.measure)
+        judged = judge(network, mappings, int8, found).facts
+        return replace(judged, activation_codes=facts.activation_codes, delay_bound_ps=entry.delay_bound_ps)
 
     def _simulator(self, cell: MacSpec, mapped: bool) -> Simulator:
         hardware = self.settings.hardware
@@ -122,7 +147,7 @@ class _Remembered:
         after = self._measured(entry, entry.mac)
         mappings = self.models.mappings(entry)
         labels = entry.labels if entry.role == "compressed" else replace(entry.labels, method=INT8)
-        bound = BoundFacts(activation_codes=_codes(network))
+        bound = self.bench.bound_facts(network, entry, mappings, before.energies, after.energies)
         row = row_of(labels, before, after, weight_facts(_weights(network)), bound, mapped=bool(mappings))
         return Result(self._over_array(row, entry), layer_facts(network, before.energies, after.energies))
 
@@ -159,6 +184,16 @@ def _weights(network: QuantizedNetwork) -> list[tuple[np.ndarray, tuple[int, ...
             held = constraint_of(network, name)
             found.append((network.integer_weight(name), None if held is None else held.values))
     return found
+
+
+def _restricted(network: QuantizedNetwork) -> Iterator[str]:
+    """Kinds of the layers that are held to a set."""
+    from wattloop.nn.constraint import constraint_of
+
+    for name, layer in network.layers.items():
+        held = constraint_of(network, name)
+        if held is not None and held.values is not None:
+            yield layer.kind
 
 
 def _codes(network: QuantizedNetwork) -> int:

@@ -133,8 +133,9 @@ def _over_array(row: Row) -> str:
 
 
 def named(row: Row) -> str:
-    """Method, setting, and whether layers are laid out otherwise than as they are."""
-    return f"{row.method} {row.setting}".strip() + (" (mapped)" if row.mapped else "")
+    """Method, setting, delay bound, and whether layers are laid out otherwise than as they are."""
+    bound = "" if row.delay_bound_ps is None else f" within {row.delay_bound_ps:g} ps"
+    return f"{row.method} {row.setting}".strip() + bound + (" (mapped)" if row.mapped else "")
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def by_seeds(results: Iterable[Result]) -> list[Seeds]:
     """Compressed networks, those that differ in the seed alone together."""
     grouped: dict[tuple[object, ...], list[Row]] = {}
     for row in (result.row for result in results if result.row.method != INT8):
-        kind = (row.network, row.dataset, row.method, row.setting, row.mac, row.mapped)
+        kind = (row.network, row.dataset, row.method, row.setting, row.mac, row.mapped, row.delay_bound_ps)
         grouped.setdefault(kind, []).append(row)
     return [Seeds(tuple(rows)) for rows in grouped.values()]
 
