@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from wattloop.errors import StorageError
 from wattloop.flow.settings import NetworkSettings, Settings, TrainingSettings
 from wattloop.flow.simulator import Simulator
 from wattloop.flow.training import Trained, train_flow, trained_network
@@ -103,6 +104,27 @@ def test_an_interrupted_training_goes_on(stop_at: int, settings: Settings, tmp_p
     assert second.steps[0][1] > 1 or second.stages == {"int8"}
     undisturbed = trained_network(settings)
     assert same(again, undisturbed) and again.history == undisturbed.history
+    assert not [path for path in (tmp_path / "resume").iterdir() if path.is_dir()]
+
+
+def test_what_was_trained_is_not_lost_where_it_cannot_be_kept(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, or a kill, between the last step and the cache's entry."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    store, expected = Store(tmp_path), trained_network(settings)
+    with monkeypatch.context() as broken, pytest.raises(StorageError, match="No space left"):
+        broken.setattr("wattloop.nn.checkpoint.save", full)
+        trained_network(settings, store=store)
+    assert [path for path in (tmp_path / "resume").iterdir() if path.is_dir()]
+    monkeypatch.setattr("wattloop.nn.train._Run._step", full)
+    again = trained_network(settings, store=store)
+    assert again.history == expected.history
+    wanted = expected.network.state_dict()
+    assert all(torch.equal(tensor, wanted[name]) for name, tensor in again.network.state_dict().items())
     assert not [path for path in (tmp_path / "resume").iterdir() if path.is_dir()]
 
 

@@ -23,6 +23,8 @@ from wattloop.nn.models import Normalized, build
 from wattloop.nn.train import fit
 from wattloop.nn.training_state import Checkpoint, EpochReport
 
+STATES = ("0.safetensors", "1.safetensors")
+
 
 def in_a_process(folder: Path, kill_at: int) -> int:
     command = [sys.executable, killed_training.__file__, str(folder), str(kill_at)]
@@ -41,7 +43,11 @@ def test_a_training_killed_again_and_again_ends_in_the_same_bits(tmp_path: Path)
         wanted = network.state_dict()
         assert wanted.keys() == end.keys()
         assert all(torch.equal(wanted[name], end[name]) for name in wanted)
-    assert {path.name for path in tmp_path.iterdir()} == {"float.pt", "end.pt", "steps"}
+    assert {path.name for path in tmp_path.iterdir()} == {"float.pt", "end.pt", "steps", *STATES}
+    assert in_a_process(tmp_path, 0) == 0  # what came of it is kept, for whoever was killed before it was safe
+    assert int((tmp_path / "steps").read_text()) == 0
+    for network, end in zip(expected, torch.load(tmp_path / "end.pt", weights_only=True), strict=False):
+        assert all(torch.equal(tensor, end[name]) for name, tensor in network.state_dict().items())
 
 
 class StopTrainingError(Exception):
@@ -98,7 +104,6 @@ def test_only_a_state_of_the_same_training_is_taken_up(
     assert path.is_file()
     same = {"network": fresh(), "dataset": DATA, "config": FLOAT, "facts": "facts", "teacher": None}
     assert begun(path, **{**same, **change}) == expected  # type: ignore[arg-type]
-    assert not path.exists()
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x08\0\0\0\0\0\0\0{}", None])

@@ -13,7 +13,7 @@ from wattloop.cli.progress import ConsoleProgress
 
 
 def command(
-    exhibit: Annotated[str, typer.Argument(help="table1 to table4, figure1 to figure4, ablations.")],
+    exhibit: Annotated[str, typer.Argument(help="table1 to table4, figure1 to figure4, powerpruning, ablations.")],
     quick: Annotated[bool, typer.Option("--quick", help="Small data and few tiles: shows that it works.")] = False,
     from_models: Annotated[
         bool, typer.Option("--from-models", help="Measure the committed checkpoints again; train nothing.")

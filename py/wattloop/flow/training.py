@@ -12,12 +12,11 @@ from wattloop import own_code
 from wattloop.flow.progress import SILENT, Progress
 from wattloop.flow.reporting import report
 from wattloop.flow.settings import Settings
+from wattloop.flow.training_history import HISTORY, History
 from wattloop.flow.training_stages import (
     FLOAT,
-    HISTORY,
     NETWORK,
     WEIGHT_BITS,
-    History,
     Stages,
     legal_weights,
     own_model,

@@ -17,28 +17,26 @@ from typing import TYPE_CHECKING, TypeVar
 
 from wattloop.errors import ConfigError, StorageError
 from wattloop.flow.network_settings import NetworkSettings
-from wattloop.flow.progress import Progress, Step
+from wattloop.flow.progress import Progress
 from wattloop.flow.resumption import resume_folder, resumption
 from wattloop.flow.settings import Settings
+from wattloop.flow.training_history import History, Watch, history_of, read_history, write_history
 from wattloop.gates.spec import MacSpec
 from wattloop.nn.config import TrainConfig
-from wattloop.store import Store, content_key, write_atomic
+from wattloop.store import Store, content_key
 
 if TYPE_CHECKING:
     from wattloop.nn.datasets import Dataset
     from wattloop.nn.models import FloatNetwork, Normalized
     from wattloop.nn.network import QuantizedNetwork
-    from wattloop.nn.training_state import EpochReport
 
 # Part of the cache keys: raise them when training changes in a way that no setting shows.
 _VERSION, _INT8_VERSION = 2, 3
 WEIGHT_BITS = 8
 FLOAT = "float.safetensors"
 NETWORK = "network.safetensors"
-HISTORY = "history.json"
 
 Value = TypeVar("Value")
-History = tuple[dict[str, float | str], ...]
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class Stages:
         """The float network, from the cache or trained now."""
 
         def read(entry: Path) -> tuple[Normalized, History]:
-            return self.float_network(entry / FLOAT), _history(entry)
+            return self.float_network(entry / FLOAT), read_history(entry)
 
         return self._load("float", key, lambda folder: self._train_float(folder, key), read)
 
@@ -100,7 +98,7 @@ class Stages:
         from wattloop.nn.checkpoint import load
 
         def read(entry: Path) -> tuple[QuantizedNetwork, History]:
-            return load(entry / NETWORK, copy.deepcopy(self._own)), _history(entry)
+            return load(entry / NETWORK, copy.deepcopy(self._own)), read_history(entry)
 
         return self._load("network", key, lambda folder: self._train_int8(folder, key, teacher), read)
 
@@ -153,7 +151,9 @@ class Stages:
 
         where = place()
         if where.world == 1:
-            return self.store.load(kind, key, build, read)
+            found = self.store.load(kind, key, build, read)
+            shutil.rmtree(self._kept(key), ignore_errors=True)  # not before: until now it was all there is
+            return found
         if where.answer(where.first and self.store.whole(kind, key, read)):
             return read(self.store.root / kind / key)
         with TemporaryDirectory() as scratch:  # nobody may wait for the lock of an entry while others wait for him
@@ -161,6 +161,7 @@ class Stages:
             build(folder)
             if where.first:
                 self.store.entry(kind, key, functools.partial(_copy, folder))
+                shutil.rmtree(self._kept(key), ignore_errors=True)
             return read(folder)
 
     def _train_float(self, folder: Path, key: str) -> None:
@@ -171,7 +172,7 @@ class Stages:
         recipe = self.settings.training.pretrain
         history = self._fit("float", model, recipe, key)
         save_float_weights(model.model, folder / FLOAT, metadata=self._notes(recipe, history))
-        write_atomic(folder / HISTORY, json.dumps(history, indent=1))
+        write_history(folder, history)
 
     def _train_int8(self, folder: Path, key: str, teacher: Normalized) -> None:
         from wattloop.compression.network import hold_to_cell
@@ -186,7 +187,7 @@ class Stages:
         training = self.settings.training
         history = self._fit("int8", quantized, training.qat, key, teacher if training.distill else None)
         save(quantized, folder / NETWORK, metadata=self._notes(training.qat, history))
-        write_atomic(folder / HISTORY, json.dumps(history, indent=1))
+        write_history(folder, history)
 
     def _fit(
         self,
@@ -200,7 +201,7 @@ class Stages:
 
         title = f"training {self.settings.network.title} in " + ("floating point" if stage == "float" else stage)
         with self.progress.step(title) as step, self._resumption(key) as folder:
-            watch = _Watch(step)
+            watch = Watch(step)
             reports = fit(
                 network,
                 self.dataset,
@@ -211,16 +212,19 @@ class Stages:
                 teacher=teacher,
                 checkpoint=None if folder is None else folder / "state.safetensors",
             )
-        return tuple(_row(stage, report) for report in reports)
+        return history_of(stage, reports)
 
     @contextmanager
     def _resumption(self, key: str) -> Iterator[Path | None]:
-        """Where a stage keeps its state, on every rank; None while others train the same."""
+        """Where a stage keeps its state, on every rank; None while others train the same. It stays."""
         from wattloop.nn.distributed import place
 
-        where, path = place(), resume_folder(self.store, "training", key)
-        with resumption(path) if where.first else nullcontext(path) as folder:
+        where, path = place(), self._kept(key)
+        with resumption(path, unfinished=lambda: True) if where.first else nullcontext(path) as folder:
             yield folder if where.answer(folder is not None) else None
+
+    def _kept(self, key: str) -> Path:
+        return resume_folder(self.store, "training", key)
 
     def _normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         mean, std = self.dataset.normalisation
@@ -280,29 +284,3 @@ def legal_weights(mac: MacSpec) -> tuple[int, ...] | None:
 
 def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, dirs_exist_ok=True)
-
-
-def _history(entry: Path) -> History:
-    return tuple(json.loads((entry / HISTORY).read_text()))
-
-
-def _row(stage: str, report: EpochReport) -> dict[str, float | str]:
-    row: dict[str, float | str] = {"stage": stage, "epoch": report.epoch, "loss": report.loss}
-    row["training_accuracy"] = report.accuracy
-    if report.validation is not None:
-        row["validation_accuracy"] = report.validation.accuracy
-    return row
-
-
-class _Watch:
-    """Shows how a stage of training goes."""
-
-    def __init__(self, step: Step) -> None:
-        self._step, self._text = step, ""
-
-    def epoch(self, report: EpochReport) -> None:
-        if report.validation is not None:
-            self._text = f"validation {report.validation.accuracy:.1%}"
-
-    def steps(self, done: int, total: int) -> None:
-        self._step(done, total, self._text)

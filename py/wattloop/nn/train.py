@@ -58,10 +58,11 @@ def fit(  # noqa: PLR0913 - each is an independent choice of the caller
         before_step: called with (steps done, steps in all) before every step, so an epoch begins wherever steps done is
             a multiple of `steps_per_epoch`; it may change weights and constraints, not replace parameters.
         checkpoint: file that keeps the whole state after every epoch and within long ones, so that a killed training,
-            called again with the same arguments, goes on from there and ends in the same bits; it goes when training
-            ends. A file of another start, other data, settings or another teacher is not taken up; what `penalty` and
-            `before_step` compute must follow from the network and the step alone, and be told by `Checkpoint.facts`.
-            `on_epoch` is not called again for epochs that were done before.
+            called again with the same arguments, goes on from there and ends in the same bits; so does one that is
+            complete, at once, until whoever has its result safe removes the file. A file of another start, other data,
+            settings or another teacher is not taken up; what `penalty` and `before_step` compute must follow from the
+            network and the step alone, and be told by `Checkpoint.facts`. `on_epoch` is not called again for epochs
+            that were done before.
 
     Returns:
         A report for every epoch, those before a resumption included.
@@ -143,12 +144,9 @@ class _Run:
             self._epoch(on_step)
             report = self._report(validate)
             self.progress.close(report)
-            if len(self.progress.reports) < self.epochs:
-                self._keep()
+            self._keep()
             if on_epoch is not None:
                 on_epoch(report)
-        if self.checkpoint is not None and self.where.first:
-            self.checkpoint.path.unlink(missing_ok=True)
         return self.progress.reports
 
     def _epoch(self, on_step: StepCall | None) -> None:

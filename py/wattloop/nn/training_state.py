@@ -48,7 +48,7 @@ class Checkpoint:
     """Where and how often `fit` keeps its state.
 
     Attributes:
-        path: the file; it is there while the training is not done.
+        path: the file; when the training is done it keeps what came of it, for whoever called to remove.
         every: steps between two writings within an epoch; the end of an epoch is kept in any case.
         facts: what the training depends on beside network, data, settings and teacher: all that stands behind `penalty`
             and `before_step`, in words or as a hash. A state kept under other facts is not taken up.
