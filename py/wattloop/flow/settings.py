@@ -20,6 +20,7 @@ from wattloop.flow.network_settings import NetworkSettings
 from wattloop.flow.reproduce_settings import ReproduceSettings
 from wattloop.flow.supply_settings import SupplySettings
 from wattloop.flow.timing_settings import TimingSettings
+from wattloop.gates.libraries import LIBRARIES
 from wattloop.gates.spec import ArraySpec, MacSpec
 from wattloop.nn.config import TrainConfig
 from wattloop.own.cell import OwnMac
@@ -261,19 +262,33 @@ def load(path: Path | None = None, overrides: Mapping[str, str] | None = None) -
     """Settings from a TOML file and overrides by dotted key; what neither names is at its default.
 
     Files of `hardware.own_mac` and of a network or a data set of the user's own are looked for from the folder of the
-    TOML file on; those that an override names, from the current folder.
+    TOML file on; those that an override names, from the current folder. A Liberty file, weights or a checkpoint that
+    the TOML names may lie at either place, beside it first.
 
     Raises:
         ConfigError: the file or a key or value in it is wrong; the message names file, line and key.
     """
     settings = config.read(Settings, path, overrides)
     folder = Path() if path is None else path.parent
-    here = {key for key in ("model", "dataset") if f"network.{key}" in (overrides or {})}
+    named = overrides or {}
+    here = {key for key in ("model", "dataset") if f"network.{key}" in named}
     network = settings.network.located(Path(), *here).located(folder, *{"model", "dataset"} - here)
-    own = settings.hardware.own_mac
-    if own is not None and path is not None:
-        settings = replace(settings, hardware=replace(settings.hardware, own_mac=own.located(folder)))
-    return replace(settings, network=network)
+    if network.checkpoint is not None and "network.checkpoint" not in named:
+        network = replace(network, checkpoint=_beside(folder, network.checkpoint))
+    if network.initial_weights is not None and "network.initial_weights" not in named:
+        network = replace(network, initial_weights=_beside(folder, network.initial_weights))
+    hardware = settings.hardware
+    if hardware.own_mac is not None and path is not None:
+        hardware = replace(hardware, own_mac=hardware.own_mac.located(folder))
+    if "hardware.library" not in named and hardware.library not in LIBRARIES:
+        hardware = replace(hardware, library=_beside(folder, hardware.library))
+    return replace(settings, hardware=hardware, network=network)
+
+
+def _beside(folder: Path, file: str) -> str:
+    """A file below a folder where it is there, else as it was named."""
+    found = folder / file
+    return str(found) if found.is_file() else file
 
 
 def seeded(seed: int | None) -> dict[str, str]:

@@ -73,13 +73,22 @@ class Group:
         return next(self.groups(kind), None)
 
 
+def read_text(path: Path) -> bytes:
+    """A Liberty file as the tools take it: unpacked if it is gzip.
+
+    Raises:
+        LibertyError: missing, empty or binary.
+    """
+    return read_input(path, "Liberty file", LibertyError, limit_mib=_LIMIT_MIB)
+
+
 def read_groups(path: Path, store: Store | None = None) -> tuple[Group, str]:
     """The `library` group of a Liberty file and the SHA-256 of its text, unpacked if the file is gzip.
 
     Raises:
         LibertyError: missing, empty, binary, cut short or malformed; names the file and the line.
     """
-    data = read_input(path, "Liberty file", LibertyError, limit_mib=_LIMIT_MIB)
+    data = read_text(path)
     sha256 = hashlib.sha256(data).hexdigest()
     key = content_key("liberty", _FORMAT, sha256, importlib.metadata.version("liberty-parser"))
 

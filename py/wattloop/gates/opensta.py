@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wattloop import tools
 from wattloop.errors import NetlistError, ToolError
+from wattloop.gates.liberty_syntax import read_text
 from wattloop.gates.loads import neighbour_ports
 from wattloop.gates.netlist import Netlist
 
@@ -141,7 +142,8 @@ def _pair_verilog(netlist: Netlist, clock: str) -> str:
 
 def _run(netlist: Netlist, verilog: str, script: str, folder: Path) -> str:
     # The library's default wire load is taken out of the copy that the tool reads: our wires have no capacitance.
-    library = re.sub(r"^\s*default_wire_load\s*:.*$", "", Path(netlist.library.path).read_text(), flags=re.MULTILINE)
+    text = read_text(Path(netlist.library.path)).decode("utf-8", errors="replace")
+    library = re.sub(r"^\s*default_wire_load\s*:.*$", "", text, flags=re.MULTILINE)
     for name, text in (("cells.lib", library), ("netlist.v", verilog), ("script.tcl", script)):
         (folder / name).write_text(text)
     printed = tools.run("sta", ["-no_splash", "-no_init", "-exit", "script.tcl"], cwd=folder)

@@ -10,12 +10,12 @@ import hashlib
 import json
 import logging
 import math
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from wattloop import tools
 from wattloop.errors import LibertyError, SpecError
+from wattloop.gates.liberty_syntax import read_text
 from wattloop.gates.library import CellType, Library
 from wattloop.gates.logic import Var
 from wattloop.gates.multipliers import multiplier
@@ -184,10 +184,10 @@ class _Job:
         return Candidate(recipe.name, len(netlist.instances), netlist.area_um2, report.arrival_ps, report.setup_ps)
 
     def _copy_liberty(self, target: Path) -> None:
-        try:
-            shutil.copyfile(self._library.path, target)
-        except FileNotFoundError as error:
-            raise LibertyError(f"the Liberty file {self._library.path} is gone: restore it") from error
+        data = read_text(Path(self._library.path))
+        if hashlib.sha256(data).hexdigest() != self._library.sha256:
+            raise LibertyError(f"the Liberty file {self._library.path} was changed while it was used: start again")
+        target.write_bytes(data)
 
     def _render(self) -> dict[str, str]:
         """Scripts by file name."""
