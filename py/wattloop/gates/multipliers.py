@@ -60,7 +60,7 @@ class Multiplier(ABC):
         """
 
     def numbers(self, spec: MacSpec) -> Mapping[str, object]:
-        """What the template needs beside `mac` (the spec) and `numbers` (`gates.render.MacNumbers`)."""
+        """What the template needs beside `mac` (the spec) and `numbers` (`gates.render_numbers.MacNumbers`)."""
         del spec
         return {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wattloop.gates.render import bus
+from wattloop.gates.render_numbers import bus
 from wattloop.gates.spec import MacSpec
 from wattloop.own.cell import INPUTS, OURS, OwnMac, widths_of
 from wattloop.own.source import Source, renamed

@@ -17,7 +17,8 @@ from wattloop.activity.tiles import TileRun
 from wattloop.errors import AnnotationError, NetlistError
 from wattloop.gates.cell_models import identifier, verilog_models
 from wattloop.gates.netlist import Netlist
-from wattloop.gates.render import ArrayNumbers, render_array, render_mac
+from wattloop.gates.render import render_array, render_mac
+from wattloop.gates.render_numbers import ArrayNumbers
 from wattloop.gates.spec import ArraySpec
 from wattloop.gates.synthesis import Synthesis
 from wattloop.store import Store
