@@ -11,23 +11,26 @@ from torch import Tensor, nn
 from wattloop.errors import ModelError
 from wattloop.nn.architecture import ImportedArchitecture
 from wattloop.nn.fixed_norm import FixedNorm
+from wattloop.nn.fixed_table import FixedTable
 from wattloop.nn.grid import Activation
 from wattloop.nn.integer import conv_options
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import INPUT, Node, Normalisation, QuantizedNetwork
-from wattloop.nn.ops import Flatten, MaxPool, Pad, QuantAdd, QuantAvgPool, QuantRescale, Slice
+from wattloop.nn.ops import Flatten, MaxPool, Pad, QuantAdd, QuantAvgPool, QuantRescale, QuantTable, Slice
 
 # Kind of a step -> its class and the arguments of its constructor, which are attributes of the same name.
 _STEPS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
     "add": (QuantAdd, ("activation",)),
     "average pool": (QuantAvgPool, ("activation", "kernel", "stride", "padding", "divisor")),
     "rescale": (QuantRescale, ("activation",)),
+    "table": (FixedTable, ("title", "activation", "in_signed")),
     "max pool": (MaxPool, ("kernel", "stride", "padding", "dilation")),
     "flatten": (Flatten, ()),
     "slice": (Slice, ("index",)),
     "pad": (Pad, ("amounts",)),
 }
-_KINDS = {made: kind for kind, (made, _) in _STEPS.items()}
+# A function that came with its formula is told by its levels too.
+_KINDS: dict[type[nn.Module], str] = {made: kind for kind, (made, _) in _STEPS.items()} | {QuantTable: "table"}
 _CONV = ("stride", "padding", "dilation", "groups")
 
 
@@ -123,7 +126,7 @@ def _node(told: Mapping[str, Any]) -> Node:
 def _module(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
     if told["kind"] not in ("conv", "linear"):
         made, fields = _STEPS[told["kind"]]
-        return made(*(_READ[field](told[field]) for field in fields))
+        return made(**{field: _READ[field](told[field]) for field in fields})
     prefix = f"net.{told['name']}."
     weight = tensors.get(f"{prefix}module.weight", tensors.get(f"{prefix}module.parametrizations.weight.original"))
     if weight is None:
@@ -186,8 +189,10 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "dilation": _pair,
     "divisor": int,
     "groups": int,
+    "in_signed": bool,
     "index": _index,
     "kernel": _pair,
     "padding": _pair,
     "stride": _pair,
+    "title": str,
 }

@@ -1,4 +1,4 @@
-"""What keeps levels in an ONNX graph: maxima, reshaping, slices, padding, tables."""
+"""What keeps levels in an ONNX graph: maxima, reshaping, slices, padding."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import nn
 from wattloop.errors import ModelError
 from wattloop.nn.interchange.assembly import Assembly, checked_shape
 from wattloop.nn.interchange.geometry import pair_of, pooled, window_of
-from wattloop.nn.interchange.reading import Array, OnnxNode
-from wattloop.nn.interchange.values import Constant, Index, Levels, Real, Shape, Sum, Value, Values
+from wattloop.nn.interchange.reading import OnnxNode
+from wattloop.nn.interchange.values import Constant, Levels, Real, Shape, Sum, Value, Values
 from wattloop.nn.ops import Flatten, MaxPool, Pad, Slice
 
 
@@ -120,30 +120,3 @@ def read_pad(node: OnnxNode, values: Values, work: Assembly) -> Value:
     out = checked_shape(tuple(b + n + a for b, n, a in zip(before, shape, after, strict=True)), node)
     pairs = [amount for pair in list(zip(before, after, strict=True))[:0:-1] for amount in pair]
     return move(node, value, work, Pad(tuple(pairs)), out)
-
-
-def read_cast(node: OnnxNode, values: Values, work: Assembly) -> Index:
-    """The cast of levels that a table is read with."""
-    if not isinstance(values[0], Levels):
-        raise ModelError(f"{node.title}: only levels on their way to a table (Gather) are cast")
-    return Index(values[0])
-
-
-def read_table(node: OnnxNode, values: Values, work: Assembly) -> Levels:
-    """A table of 256 codes that levels go through."""
-    table, index = values[:2]
-    once = isinstance(index, Index) and index.levels.codes is None and not node.attributes.get("axis", 0)
-    if not once or not isinstance(table, np.ndarray) or table.shape != (256,) or table.dtype.itemsize != 1:
-        raise ModelError(f"{node.title}: only a table of 256 codes that levels go through is supported")
-    assert isinstance(index, Index)
-    return replace(index.levels, codes=_codes(table, index.levels))
-
-
-def _codes(table: Array, levels: Levels) -> Array:
-    """The table by level, from the least: what is stored counts from 0, and int8 from the end of the table."""
-    low = -128 if levels.signed else 0
-    stored = np.arange(low, low + 256) + levels.offset
-    held = table.astype(np.int16)[stored % 256] - levels.offset
-    if held.min() < low or held.max() > low + 255:
-        raise ModelError("a table that leaves the range of the levels")
-    return held.astype(np.int8 if levels.signed else np.uint8)

@@ -14,14 +14,20 @@ from wattloop.errors import ModelError
 from wattloop.nn.grid import Activation
 from wattloop.nn.interchange.assembly import Assembly
 from wattloop.nn.interchange.geometry import pooled, window_of
+from wattloop.nn.interchange.read_functions import combined, curve_of
 from wattloop.nn.interchange.read_layer import with_bias
 from wattloop.nn.interchange.reading import OnnxNode
-from wattloop.nn.interchange.values import Constant, Real, Scales, Sum, Value, Values
+from wattloop.nn.interchange.values import Constant, Curve, Real, Scales, Sum, Value, Values, settled
 from wattloop.nn.ops import QuantAdd, QuantAvgPool, QuantRescale
 
+_FAR = (-np.inf, np.inf)  # ends of a clamp that has none
 
-def read_add(node: OnnxNode, values: Values, work: Assembly) -> Sum:
-    """A residual addition, or the bias of a layer."""
+
+def read_add(node: OnnxNode, values: Values, work: Assembly) -> Sum | Curve:
+    """A residual addition, the bias of a layer, or a part of a function."""
+    curve = combined(node, values)
+    if curve is not None:
+        return curve
     left, right = values[:2]
     if isinstance(right, Sum) and isinstance(left, Constant | np.ndarray):
         left, right = right, left
@@ -39,23 +45,6 @@ def read_add(node: OnnxNode, values: Values, work: Assembly) -> Sum:
     units = np.array([real.scale for real in pair], np.float32)
     inputs = tuple(real.levels for real in pair)
     return Sum(work.named(node, layer=False), inputs, partial(_scaled, QuantAdd), units, inputs[0].shape)
-
-
-def settled(node: OnnxNode, value: Value | None) -> Real:
-    """`value`, if it is real values of levels whose zero is level 0.
-
-    Raises:
-        ModelError: it is not.
-    """
-    if not isinstance(value, Real):
-        raise ModelError(f"{node.title}: its input must come from DequantizeLinear")
-    if value.zero is not None:
-        raise ModelError(f"{node.title}: reads pixels with a zero point; only convolutions and linear layers can")
-    if value.levels.codes is not None:
-        raise ModelError(
-            f"{node.title}: reads levels through a table (Gather); only convolutions and linear layers can"
-        )
-    return value
 
 
 def _scaled(
@@ -79,13 +68,15 @@ def as_sum(node: OnnxNode, value: Value | None, work: Assembly) -> Sum:
     return Sum(work.named(node, layer=False), (real.levels,), made, units, real.levels.shape)
 
 
-def read_relu(node: OnnxNode, values: Values, work: Assembly) -> Sum:
+def read_relu(node: OnnxNode, values: Values, work: Assembly) -> Sum | Curve:
     """ReLU."""
+    if isinstance(values[0], Curve):
+        return values[0].through(node, np.maximum(values[0].values, np.float32(0)))
     return as_sum(node, values[0], work).held(0.0, None, node)
 
 
-def read_clip(node: OnnxNode, values: Values, work: Assembly) -> Sum:
-    """A clamp to 0 and a limit; its lower end may also be out of the reach of the levels."""
+def read_clip(node: OnnxNode, values: Values, work: Assembly) -> Sum | Curve:
+    """A clamp to 0 and a limit; between other ends it is a function, of levels only."""
     ends: list[float | None] = [None, None]
     for i, value in enumerate(values[1:3]):
         if value is None:
@@ -94,6 +85,10 @@ def read_clip(node: OnnxNode, values: Values, work: Assembly) -> Sum:
         if not isinstance(number, np.ndarray) or number.size != 1:
             raise ModelError(f"{node.title}: its ends must be constant numbers")
         ends[i] = float(number.reshape(()))
+    if isinstance(values[0], Curve) or (isinstance(values[0], Real) and ends[0] not in (None, 0.0)):
+        curve = curve_of(node, values[0])
+        low, high = (np.float32(end if end is not None else far) for end, far in zip(ends, _FAR, strict=True))
+        return curve.through(node, np.minimum(np.maximum(curve.values, low), high))
     return as_sum(node, values[0], work).held(ends[0], ends[1], node)
 
 
@@ -132,8 +127,11 @@ def read_average(node: OnnxNode, values: Values, work: Assembly) -> Sum:
     return Sum(name, (real.levels,), make, np.array([real.scale], np.float32), shape, window=window)
 
 
-def read_mul(node: OnnxNode, values: Values, work: Assembly) -> Sum:
-    """A constant factor on a sum, of all channels or of each: part of its units."""
+def read_mul(node: OnnxNode, values: Values, work: Assembly) -> Sum | Curve:
+    """A constant factor on a sum, of all channels or of each: part of its units; or a part of a function."""
+    curve = combined(node, values)
+    if curve is not None:
+        return curve
     total, factor = (values[1], values[0]) if isinstance(values[1], Sum) else (values[0], values[1])
     if not isinstance(total, Sum) or not isinstance(factor, np.ndarray) or total.moved or total.relu:
         raise ModelError(f"{node.title}: only a constant factor on the sum of a layer or of a pooling is supported")

@@ -10,6 +10,7 @@ import numpy as np
 from torch import nn
 
 from wattloop.errors import ModelError
+from wattloop.nn.fixed_table import FixedTable
 from wattloop.nn.interchange.levels import Levels, Work, power_of_two
 from wattloop.nn.interchange.write_layer import write_layer
 from wattloop.nn.layers import QuantLayer
@@ -49,11 +50,13 @@ def _(module: QuantRescale, work: Work, node: Node) -> Levels:
 
 
 @write_step.register
-def _(module: QuantTable, work: Work, node: Node) -> Levels:
+def _(module: QuantTable | FixedTable, work: Work, node: Node) -> Levels:
     (given,) = work.given(node)
     if given.raw or given.wide or given.signed != module.in_signed:
         raise ModelError(f"{node.name}: {module.title} of anything but rounded levels cannot be exported to ONNX")
     like = work.on_grid(node, module.levels(), power_of_two(float(module.out_scale)), given.rank)
+    # Behind another table, or before a step with units of its own, no DequantizeLinear tells the grid.
+    work.tables[node.name] = {"title": module.title, "scale": like.scale, "zero": like.zero}
     return work.looked_up(given, module.table().cpu().numpy().astype(np.int16), like)
 
 
