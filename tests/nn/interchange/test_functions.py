@@ -126,14 +126,14 @@ def compare(model: onnx.ModelProto, folder: Path, scale: float) -> tuple[int, in
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_are_the_tables_that_onnxruntime_computes(name: str, tmp_path: Path) -> None:
     different = 0
-    for given, scale in (("int8", 0.0473), ("uint8", 0.0311), ("uint8, 128", 0.0913), ("int8, -128", 0.0127)):
+    for grid, scale in (("int8", 0.0473), ("uint8", 0.0311), ("uint8, 128", 0.0913), ("int8, -128", 0.0127)):
         for kept, out in (("int8", 0.0231), ("uint8", 0.0191)):
-            if (name, kept, given) in (("Neg", "uint8", "uint8"), ("Neg", "uint8", "int8, -128")):
+            if (name, kept, grid) in (("Neg", "uint8", "uint8"), ("Neg", "uint8", "int8, -128")):
                 continue  # nothing but 0
-            function = Function(given, scale)
+            function = Function(grid, scale)
             model = function.model(FUNCTIONS[name](function, function.real), kept, out)
             wrong, most = compare(model, tmp_path, out)
-            assert most <= MOST_APART, (given, kept)
+            assert most <= MOST_APART, (grid, kept)
             different += wrong
     assert different == 0
 
@@ -179,12 +179,16 @@ def x_of_128(f: Function) -> str:
 
 operations = st.sampled_from(["Add", "Sub", "Mul", "Div", "Clip", "Relu", "Tanh", "HardSigmoid", "LeakyRelu", "itself"])
 numbers = st.floats(-4, 4, width=32).filter(lambda value: abs(value) > 0.01)
+# ReLU of a tensor, and its square, are steps of their own, which stand before QuantizeLinear alone.
+chains = st.lists(st.tuples(operations, numbers), min_size=1, max_size=5).filter(
+    lambda chain: len(chain) == 1 or chain[0][0] not in ("Relu", "itself")
+)
 
 
 @settings(max_examples=30)
-@given(st.lists(st.tuples(operations, numbers), min_size=1, max_size=5), st.sampled_from(sorted(GRIDS)))
+@given(chains, st.sampled_from(sorted(GRIDS)))
 def test_any_chain_of_operators_is_one_table(chain: list[tuple[str, float]], kept: str) -> None:
-    """Whatever they are: the levels of onnxruntime, but for one step, or a refusal."""
+    """Whatever they are: the levels of onnxruntime, but for one step."""
     function = Function("int8", 0.0473)
     real = function.real
     for operator, number in chain:

@@ -20,7 +20,7 @@ from wattloop.nn.interchange.reading import OnnxNode
 from wattloop.nn.interchange.values import Curve, Levels, Scales, Shape, Sum
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import INPUT, Node
-from wattloop.nn.ops import Requantizing
+from wattloop.nn.ops import QuantMul, Requantizing
 
 _LARGEST_TENSOR = 1 << 28
 _GREATEST_FACTOR = 1e20
@@ -215,7 +215,8 @@ def restate(module: nn.Module, scale: float) -> None:
     ratio = scale / float(module.out_scale)
     with torch.no_grad():
         if not isinstance(module, QuantLayer):
-            module.in_scales.mul_(ratio)
+            factors = module.in_scales[:1] if isinstance(module, QuantMul) else module.in_scales
+            factors.mul_(ratio)
         elif module.norm is not None:
             module.norm.weight.mul_(ratio)
             module.norm.bias.mul_(ratio)

@@ -14,7 +14,7 @@ import numpy as np
 
 from wattloop.errors import ModelError
 from wattloop.nn.architecture import ImportedArchitecture
-from wattloop.nn.interchange import read_functions, read_layer, read_moves, read_steps, read_tables
+from wattloop.nn.interchange import read_functions, read_joins, read_layer, read_moves, read_steps, read_tables
 from wattloop.nn.interchange.assembly import Assembly, checked_shape, restate
 from wattloop.nn.interchange.program import check_names, describe
 from wattloop.nn.interchange.read_grids import Image, read_dequantize, read_quantize
@@ -28,6 +28,7 @@ _READERS: Mapping[str, Callable[[OnnxNode, Any, Assembly], Any]] = {
     "AveragePool": read_steps.read_average,
     "Cast": read_tables.read_cast,
     "Clip": read_steps.read_clip,
+    "Concat": read_joins.read_concat,
     "Conv": read_layer.read_conv,
     "DequantizeLinear": read_dequantize,
     "Div": read_functions.read_arithmetic,

@@ -16,11 +16,24 @@ from wattloop.nn.grid import Activation
 from wattloop.nn.integer import conv_options
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import INPUT, Node, Normalisation, QuantizedNetwork
-from wattloop.nn.ops import Flatten, MaxPool, Pad, QuantAdd, QuantAvgPool, QuantRescale, QuantTable, Slice
+from wattloop.nn.ops import (
+    Flatten,
+    MaxPool,
+    Pad,
+    QuantAdd,
+    QuantAvgPool,
+    QuantConcat,
+    QuantMul,
+    QuantRescale,
+    QuantTable,
+    Slice,
+)
 
 # Kind of a step -> its class and the arguments of its constructor, which are attributes of the same name.
 _STEPS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
     "add": (QuantAdd, ("activation",)),
+    "multiply": (QuantMul, ("activation",)),
+    "concatenation": (QuantConcat, ("activation", "parts", "axis")),
     "average pool": (QuantAvgPool, ("activation", "kernel", "stride", "padding", "divisor")),
     "rescale": (QuantRescale, ("activation",)),
     "table": (FixedTable, ("title", "activation", "in_signed")),
@@ -31,6 +44,7 @@ _STEPS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
 }
 # A function that came with its formula is told by its levels too.
 _KINDS: dict[type[nn.Module], str] = {made: kind for kind, (made, _) in _STEPS.items()} | {QuantTable: "table"}
+_MOST_PARTS = 1 << 10  # of a concatenation
 _CONV = ("stride", "padding", "dilation", "groups")
 
 
@@ -183,9 +197,16 @@ def _amounts(value: Any) -> tuple[int, ...]:
     return tuple(int(amount) for amount in value)
 
 
+def _parts(value: Any) -> int:
+    if not 0 < int(value) <= _MOST_PARTS:
+        raise ValueError(f"a concatenation of {value} tensors")
+    return int(value)
+
+
 _READ: dict[str, Callable[[Any], Any]] = {
     "activation": _activation,
     "amounts": _amounts,
+    "axis": int,
     "dilation": _pair,
     "divisor": int,
     "groups": int,
@@ -193,6 +214,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "index": _index,
     "kernel": _pair,
     "padding": _pair,
+    "parts": _parts,
     "stride": _pair,
     "title": str,
 }

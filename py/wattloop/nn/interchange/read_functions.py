@@ -114,7 +114,8 @@ def combined(node: OnnxNode, values: Values) -> Curve | None:
         curve_of(node, value).values if number is None else number
         for number, value in zip(numbers, (left, right), strict=True)
     )
-    return curves[0].through(node, _BINARY[node.operator](first, second))
+    longest = max(curves, key=lambda curve: len(curve.title))
+    return longest.through(node, _BINARY[node.operator](first, second))
 
 
 def read_arithmetic(node: OnnxNode, values: Values, work: Assembly) -> Curve:

@@ -11,7 +11,7 @@ from wattloop.errors import ModelError
 from wattloop.nn.interchange.assembly import Assembly, checked_shape
 from wattloop.nn.interchange.geometry import pair_of, pooled, window_of
 from wattloop.nn.interchange.reading import OnnxNode
-from wattloop.nn.interchange.values import Constant, Levels, Real, Shape, Sum, Value, Values
+from wattloop.nn.interchange.values import Constant, Curve, Levels, Real, Shape, Sum, Value, Values
 from wattloop.nn.ops import Flatten, MaxPool, Pad, Slice
 
 
@@ -36,7 +36,7 @@ def shape_of(node: OnnxNode, value: Value | None) -> Shape:
     """Shape of a value for one image."""
     if isinstance(value, Sum):
         return value.end
-    levels = value.levels if isinstance(value, Real) else value
+    levels = value.levels if isinstance(value, Real | Curve) else value
     if not isinstance(levels, Levels):
         raise ModelError(f"{node.title}: its input is not computed from the image")
     return levels.shape

@@ -15,7 +15,18 @@ from wattloop.nn.interchange.levels import Levels, Work, power_of_two
 from wattloop.nn.interchange.write_layer import write_layer
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import Node
-from wattloop.nn.ops import Flatten, MaxPool, Pad, QuantAdd, QuantAvgPool, QuantRescale, QuantTable, Slice
+from wattloop.nn.ops import (
+    Flatten,
+    MaxPool,
+    Pad,
+    QuantAdd,
+    QuantAvgPool,
+    QuantConcat,
+    QuantMul,
+    QuantRescale,
+    QuantTable,
+    Slice,
+)
 
 _END = (1 << 63) - 1
 
@@ -58,6 +69,26 @@ def _(module: QuantTable | FixedTable, work: Work, node: Node) -> Levels:
     # Behind another table, or before a step with units of its own, no DequantizeLinear tells the grid.
     work.tables[node.name] = {"title": module.title, "scale": like.scale, "zero": like.zero}
     return work.looked_up(given, module.table().cpu().numpy().astype(np.int16), like)
+
+
+@write_step.register
+def _(module: QuantMul, work: Work, node: Node) -> Levels:
+    graph, given = work.graph, work.given(node)
+    scale = power_of_two(float(module.out_scale))
+    # Of integers the product is exact; with the factor in a scale it would be rounded twice.
+    product = graph.node("Mul", [work.real(levels, 1.0) for levels in given], f"{node.name}/sum")
+    worth = graph.constant(f"{node.name}/factor", float(module.factors()) * scale, np.float32)
+    scaled = graph.node("Mul", [product, worth], f"{node.name}/scaled")
+    return work.rounded(node, scaled, module.levels(), scale, max(levels.rank for levels in given))
+
+
+@write_step.register
+def _(module: QuantConcat, work: Work, node: Node) -> Levels:
+    scale, given = power_of_two(float(module.out_scale)), work.given(node)
+    pairs = zip(given, module.factors().tolist(), strict=True)
+    parts = [work.real(levels, factor * scale) for levels, factor in pairs]
+    joined = work.graph.node("Concat", parts, f"{node.name}/sum", axis=module.axis)
+    return work.rounded(node, joined, module.levels(), scale, given[0].rank)
 
 
 @write_step.register
