@@ -112,7 +112,6 @@ class Indexed(nn.Module):
     [
         (lambda: Indexed(4 * 14, slice(None), slice(None), 0), "an index other than a slice for each axis"),
         (lambda: nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(3, 4, 3), nn.Flatten()), "padding of normalised pixels"),
-        (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Linear(14, 2), nn.Flatten()), "a linear layer on tokens"),
     ],
 )
 def test_forms_that_would_give_other_integers_are_refused(make: Any, said: str) -> None:

@@ -48,7 +48,7 @@ class Assembly:
     def named(self, node: OnnxNode, *, layer: bool) -> str:
         """A free name for what comes of a node: a layer's dotted path, or one without dots that says what it is."""
         path = node.name.removesuffix(f"/{node.operator}")
-        for ours in ("/sum", "/real", "/limited"):
+        for ours in ("/sum", "/product", "/real", "/limited"):
             path = path.removesuffix(ours)
         path = path.strip("/").replace("/", ".")
         parts = [re.sub(r"\W", "_", part) for part in path.split(".") if part]

@@ -44,11 +44,12 @@ _READERS: Mapping[str, Callable[[OnnxNode, Any, Assembly], Any]] = {
     "Pad": read_moves.read_pad,
     "QuantizeLinear": read_quantize,
     "Relu": read_steps.read_relu,
-    "Reshape": read_moves.read_flatten,
+    "Reshape": read_moves.read_reshape,
     "Round": read_steps.read_round,
     "Slice": read_moves.read_slice,
     "Squeeze": read_moves.read_flatten,
     "Sub": read_functions.read_arithmetic,
+    "Transpose": read_moves.read_transpose,
 } | dict.fromkeys(read_functions.FUNCTIONS, read_functions.read_function)
 
 

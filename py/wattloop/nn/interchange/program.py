@@ -20,12 +20,14 @@ from wattloop.nn.ops import (
     Flatten,
     MaxPool,
     Pad,
+    Permute,
     QuantAdd,
     QuantAvgPool,
     QuantConcat,
     QuantMul,
     QuantRescale,
     QuantTable,
+    Reshape,
     Slice,
 )
 
@@ -39,6 +41,8 @@ _STEPS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
     "table": (FixedTable, ("title", "activation", "in_signed")),
     "max pool": (MaxPool, ("kernel", "stride", "padding", "dilation")),
     "flatten": (Flatten, ()),
+    "reshape": (Reshape, ("shape",)),
+    "permute": (Permute, ("axes",)),
     "slice": (Slice, ("index",)),
     "pad": (Pad, ("amounts",)),
 }
@@ -150,7 +154,7 @@ def _module(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module
     else:
         inner = bare_conv(tuple(weight.shape), *(_READ[field](told[field]) for field in _CONV))
     signed, wide = bool(told["in_signed"]), bool(told["wide"])
-    norm = FixedNorm(weight.shape[0])
+    norm = FixedNorm(weight.shape[0], last=told["kind"] == "linear")
     layer = QuantLayer(inner, norm, _activation(told["activation"]), in_signed=signed, wide=wide)
     zero = tensors.get(f"{prefix}in_zero")
     layer.in_zero = None if zero is None else torch.zeros_like(zero)
@@ -193,8 +197,8 @@ def _index(value: Any) -> tuple[slice, ...]:
     return tuple(slice(*(None if end is None else int(end) for end in part)) for part in value)
 
 
-def _amounts(value: Any) -> tuple[int, ...]:
-    return tuple(int(amount) for amount in value)
+def _numbers(value: Any) -> tuple[int, ...]:
+    return tuple(int(number) for number in value)
 
 
 def _parts(value: Any) -> int:
@@ -205,7 +209,8 @@ def _parts(value: Any) -> int:
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "activation": _activation,
-    "amounts": _amounts,
+    "amounts": _numbers,
+    "axes": _numbers,
     "axis": int,
     "dilation": _pair,
     "divisor": int,
@@ -215,6 +220,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "kernel": _pair,
     "padding": _pair,
     "parts": _parts,
+    "shape": _numbers,
     "stride": _pair,
     "title": str,
 }

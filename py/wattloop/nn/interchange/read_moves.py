@@ -12,7 +12,7 @@ from wattloop.nn.interchange.assembly import Assembly, checked_shape
 from wattloop.nn.interchange.geometry import pair_of, pooled, window_of
 from wattloop.nn.interchange.reading import OnnxNode
 from wattloop.nn.interchange.values import Constant, Curve, Levels, Real, Shape, Sum, Value, Values
-from wattloop.nn.ops import Flatten, MaxPool, Pad, Slice
+from wattloop.nn.ops import Flatten, MaxPool, Pad, Permute, Reshape, Slice
 
 
 def move(node: OnnxNode, value: Value | None, work: Assembly, module: nn.Module, shape: Shape) -> Value:
@@ -51,6 +51,35 @@ def read_max_pool(node: OnnxNode, values: Values, work: Assembly) -> Value:
     dilation = pair_of(node, "dilations", (1, 1))
     out = pooled(node, shape, kernel, stride, padding, dilation)
     return move(node, values[0], work, MaxPool(kernel, stride, padding, dilation), out)
+
+
+def read_reshape(node: OnnxNode, values: Values, work: Assembly) -> Value:
+    """Another shape of each image."""
+    shape, wanted = shape_of(node, values[0]), _numbers(node, values[1])
+    features = int(np.prod(shape[1:]))
+    if len(wanted) < 3:
+        return read_flatten(node, values, work)
+    rest = wanted[1:]
+    if wanted[0] == 0 and rest.count(-1) == 1:
+        known = int(np.prod([size for size in rest if size != -1]))
+        rest = [features // known if size == -1 and known else size for size in rest]
+    if (
+        node.attributes.get("allowzero", 0)
+        or wanted[0] not in (0, 1, -1)
+        or min(rest) < 1
+        or int(np.prod([float(size) for size in rest])) != features
+    ):
+        raise ModelError(f"{node.title}: only another shape of each image is supported, in numbers")
+    return move(node, values[0], work, Reshape(tuple(rest)), (1, *rest))
+
+
+def read_transpose(node: OnnxNode, values: Values, work: Assembly) -> Value:
+    """Axes in another order, but for that of the images."""
+    shape = shape_of(node, values[0])
+    axes = [int(axis) for axis in node.attributes.get("perm", range(len(shape))[::-1])]
+    if sorted(axes) != list(range(len(shape))) or axes[0]:
+        raise ModelError(f"{node.title}: only axes of each image in another order are supported, not {axes}")
+    return move(node, values[0], work, Permute(tuple(axes)), tuple(shape[axis] for axis in axes))
 
 
 def read_flatten(node: OnnxNode, values: Values, work: Assembly) -> Value:

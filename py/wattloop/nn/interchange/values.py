@@ -142,6 +142,7 @@ class Sum:
         units: float32 real value of one unit of each operand: of the accumulator by channel (or of all), of each input
             of an addition, of the sum of a window.
         shape: for one image, before `moved`.
+        axis: of its channels: the last one of a linear layer.
         bias: of a layer, in units of its accumulator.
         window: number of values in each window of an average, else 0.
         relu, limit: the activation that follows.
@@ -154,6 +155,7 @@ class Sum:
     units: Scales
     shape: Shape
     bias: npt.NDArray[np.int64] | None = None
+    axis: int = 1
     window: int = 0
     relu: bool = False
     limit: float | None = None
@@ -174,8 +176,8 @@ class Sum:
 
     def by_channel(self, shape: Shape) -> bool:
         """Whether a constant of a shape has one number for each channel, and not along another axis of that length."""
-        channels, *places = self.shape[1:]
-        return (1,) * (len(self.shape) - len(shape)) + shape == (1, channels, *(1 for _ in places))
+        wanted = tuple(size if axis == self.axis else 1 for axis, size in enumerate(self.shape))
+        return (1,) * (len(self.shape) - len(shape)) + shape == wanted
 
     @property
     def end(self) -> Shape:

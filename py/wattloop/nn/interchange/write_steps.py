@@ -19,12 +19,14 @@ from wattloop.nn.ops import (
     Flatten,
     MaxPool,
     Pad,
+    Permute,
     QuantAdd,
     QuantAvgPool,
     QuantConcat,
     QuantMul,
     QuantRescale,
     QuantTable,
+    Reshape,
     Slice,
 )
 
@@ -126,6 +128,19 @@ def _(module: MaxPool, work: Work, node: Node) -> Levels:
 @write_step.register
 def _(module: Flatten, work: Work, node: Node) -> Levels:
     return replace(_same_grid(work, node, lambda x, name: work.graph.node("Flatten", [x], name, axis=1)), rank=2)
+
+
+@write_step.register
+def _(module: Reshape, work: Work, node: Node) -> Levels:
+    # In ONNX 0 is the size that an axis has: that of the images.
+    shape = work.graph.constant(f"{node.name}/shape", [0, *module.shape], np.int64)
+    done = _same_grid(work, node, lambda x, name: work.graph.node("Reshape", [x, shape], name))
+    return replace(done, rank=1 + len(module.shape))
+
+
+@write_step.register
+def _(module: Permute, work: Work, node: Node) -> Levels:
+    return _same_grid(work, node, lambda x, name: work.graph.node("Transpose", [x], name, perm=module.axes))
 
 
 @write_step.register
