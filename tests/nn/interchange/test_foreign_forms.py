@@ -137,6 +137,35 @@ def test_any_other_table_is_a_function(follow: Callable[[Graph], object], tmp_pa
     check_equal(graph.saved(tmp_path, 17))
 
 
+def rows(*axes: int) -> Callable[[Graph], object]:
+    """Each row of what the convolution gives times a matrix, whose columns have scales of their own."""
+
+    def follow(g: Graph) -> None:
+        levels = np.random.default_rng(2).integers(-127, 128, (OUTPUTS, 5)).astype(np.int8)
+        matrix = g.node(
+            "DequantizeLinear", g.held(levels), g.held(np.linspace(0.01, 0.02, 5, dtype=np.float32)), axis=1
+        )
+        given = g.on_grid(g.sums)
+        turned = g.node("Transpose", given, perm=axes) if axes else given
+        g.on_grid(g.node("MatMul", turned, matrix))
+
+    return follow
+
+
+@pytest.mark.parametrize("axes", [(), (0, 2, 3, 1)])
+def test_a_product_of_rows_and_a_matrix_is_a_linear_layer(axes: tuple[int, ...], tmp_path: Path) -> None:
+    graph = Graph()
+    rows(*axes)(graph)
+    check_equal(graph.saved(tmp_path, 17))
+
+
+def test_an_order_of_axes_that_moves_the_images_is_refused(tmp_path: Path) -> None:
+    graph = Graph()
+    rows(1, 0, 2, 3)(graph)
+    with pytest.raises(ModelError, match=r"\(Transpose\): only axes of each image"):
+        load_onnx(graph.saved(tmp_path, 17))
+
+
 @pytest.mark.parametrize("kind", [TensorProto.INT8, TensorProto.UINT8, None])
 def test_the_type_of_levels_may_stand_in_an_attribute(kind: int | None, tmp_path: Path) -> None:
     graph = Graph()
@@ -158,6 +187,14 @@ def dropped(training: bool) -> Callable[[Graph], object]:
     return lambda g: g.on_grid(g.node("Dropout", g.sums, g.held(np.float32(0.5)), g.held(training)))
 
 
+def after_pooling(operator: str) -> Callable[[Graph], object]:
+    def follow(g: Graph) -> None:
+        pooled = g.node("GlobalAveragePool", g.on_grid(g.sums))
+        g.on_grid(g.node(operator, pooled, g.held(NUMBERS.reshape(4, 1, 1))))
+
+    return follow
+
+
 def averaged(*dilations: int) -> Callable[[Graph], object]:
     options = {"kernel_shape": [3, 3], "dilations": dilations}
     return lambda g: g.on_grid(g.node("AveragePool", g.on_grid(g.sums), **options))
@@ -170,6 +207,8 @@ def averaged(*dilations: int) -> Callable[[Graph], object]:
         ({}, rounded_to(TensorProto.INT16), "output_dtype"),
         ({}, dropped(training=True), "training"),
         ({}, averaged(2, 2), "dilations"),
+        ({}, after_pooling("Mul"), "a constant for each channel is part of convolutions and linear layers only"),
+        ({}, after_pooling("Add"), "a constant for each channel is part of convolutions and linear layers only"),
         ({"kernel_shape": [2, 2]}, lambda g: g.on_grid(g.sums), "kernel_shape"),
     ],
 )

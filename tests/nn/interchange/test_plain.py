@@ -82,6 +82,8 @@ STEPS: dict[str, Callable[..., np.ndarray]] = {
     "rescale": lambda x, told, part: rounded(x, part["factor"], told["levels"]),
     "max pool": lambda x, told, part: windows(x, told["kernel"], told | {"fill": -(1 << 40)}).max((4, 5)),
     "flatten": lambda x, told, part: x.reshape(len(x), -1),
+    "reshape": lambda x, told, part: x.reshape(len(x), *told["shape"]),
+    "permute": lambda x, told, part: x.transpose(told["axes"]),
     "slice": lambda x, told, part: x[tuple(slice(*ends) for ends in told["index"])],
     "pad": lambda x, told, part: pad(x, told["amounts"]),
 }

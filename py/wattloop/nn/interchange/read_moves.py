@@ -63,12 +63,8 @@ def read_reshape(node: OnnxNode, values: Values, work: Assembly) -> Value:
     if wanted[0] == 0 and rest.count(-1) == 1:
         known = int(np.prod([size for size in rest if size != -1]))
         rest = [features // known if size == -1 and known else size for size in rest]
-    if (
-        node.attributes.get("allowzero", 0)
-        or wanted[0] not in (0, 1, -1)
-        or min(rest) < 1
-        or int(np.prod([float(size) for size in rest])) != features
-    ):
+    fits = min(rest) > 0 and int(np.prod([float(size) for size in rest])) == features
+    if not fits or wanted[0] not in (0, 1, -1) or node.attributes.get("allowzero", 0):
         raise ModelError(f"{node.title}: only another shape of each image is supported, in numbers")
     return move(node, values[0], work, Reshape(tuple(rest)), (1, *rest))
 
