@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from wattloop.nn.fixed_table import FixedTable
 from wattloop.nn.float_part import FloatPart
 from wattloop.nn.integer import conv_options
 from wattloop.nn.layers import QuantLayer
@@ -31,6 +32,8 @@ def _step(module: nn.Module) -> list[object]:
         found.append(conv_options(module.module))
     if isinstance(module, QuantTable):
         found.append(_values(module))
+    if isinstance(module, FixedTable):
+        found.append(module.entries.tolist())
     if isinstance(module, FloatPart):
         found.append([_operation(module.body, node) for node in module.body.graph.nodes])
         found.append(_constants(module.body))

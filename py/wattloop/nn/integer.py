@@ -17,6 +17,7 @@ from wattloop.arith.im2col import convolve
 from wattloop.arith.layer import ConvGeometry, Int8, Int64
 from wattloop.arith.quant import Float32, Levels, add_requantize, level_range, max_pool, requantize, sum_pool
 from wattloop.errors import ModelError
+from wattloop.nn.fixed_table import FixedTable
 from wattloop.nn.float_part import FloatPart
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import QuantizedNetwork
@@ -183,7 +184,7 @@ def _(module: QuantConcat) -> Step:
 
 
 @_step.register
-def _(module: QuantTable) -> Step:
+def _(module: QuantTable | FixedTable) -> Step:
     table = module.table().cpu().numpy().astype(np.int8 if module.levels()[0] < 0 else np.uint8)
     least = level_range(module.in_signed)[0]
     return lambda levels: table[levels.astype(np.int64) - least]

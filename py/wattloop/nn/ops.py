@@ -105,9 +105,14 @@ class QuantMul(Requantizing):
 class QuantConcat(Requantizing):
     """Tensors one after another along an axis, each moved to the common grid first."""
 
-    def __init__(self, activation: Activation, inputs: int, axis: int) -> None:
-        super().__init__(activation, inputs)
+    def __init__(self, activation: Activation, parts: int, axis: int) -> None:
+        super().__init__(activation, inputs=parts)
         self.axis = axis
+
+    @property
+    def parts(self) -> int:
+        """How many tensors."""
+        return len(self.in_scales)
 
     def forward(self, *parts: Tensor) -> Tensor:
         """Tensors of levels that differ along the axis alone."""

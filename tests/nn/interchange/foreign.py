@@ -52,12 +52,49 @@ def float_model(*, matmul: bool = False) -> onnx.ModelProto:
     return _model(nodes, image, 2, constants)
 
 
+def mobile_model() -> onnx.ModelProto:
+    """A float network in the manner of MobileNetV3: hard swish, squeeze and excitation, SiLU, branches joined."""
+    rng, make = np.random.default_rng(0), helper.make_node
+    constants: dict[str, np.ndarray] = {"low": np.float32(0), "high": np.float32(6)}
+    nodes: list[onnx.NodeProto] = []
+
+    def layer(name: str, given: str, *shape: int, **attributes: object) -> str:
+        constants[f"{name}/w"], constants[f"{name}/b"] = 2 * _weights(rng, *shape), _weights(rng, shape[0])
+        operator = "Conv" if len(shape) == 4 else "Gemm"
+        attributes |= {"kernel_shape": shape[2:]} if operator == "Conv" else {"transB": 1}
+        nodes.append(make(operator, [given, f"{name}/w", f"{name}/b"], [name], name=f"{name}/{operator}", **attributes))
+        return name
+
+    def node(operator: str, *given: str, **attributes: object) -> str:
+        name = f"{operator}_{len(nodes)}"
+        nodes.append(make(operator, list(given), [name], name=f"/{name}", **attributes))
+        return name
+
+    near, wide = {"pads": [1] * 4}, {"pads": [1] * 4, "strides": [2, 2]}
+    stem = node("HardSwish", layer("stem", "x", 8, 3, 3, 3, **wide))
+    x = node("HardSwish", layer("widen", stem, 12, 8, 1, 1))
+    x = node("Relu", layer("depthwise", x, 12, 1, 3, 3, group=12, **near))
+    squeezed = node("Relu", layer("reduce", node("GlobalAveragePool", x), 4, 12, 1, 1))
+    x = node("Mul", x, node("HardSigmoid", layer("expand", squeezed, 12, 4, 1, 1), alpha=1 / 6))
+    x = node("Add", stem, layer("project", x, 8, 12, 1, 1))
+    left = node("Clip", layer("left", x, 4, 8, 3, 3, **wide), "low", "high")
+    right = layer("right", x, 6, 8, 3, 3, **wide)
+    x = node("Concat", left, node("Mul", right, node("Sigmoid", right)), axis=1)
+    x = node("GlobalAveragePool", node("HardSwish", layer("last", x, 12, 10, 1, 1)))
+    x = node("HardSwish", layer("hidden", node("Flatten", x), 10, 12))
+    nodes[-1].output[0] = x
+    layer("head", x, 5, 10)
+    nodes[-1].output[0] = "y"
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 32, 32])
+    return _model(nodes, image, 2, constants)
+
+
 class CalibrationImages(CalibrationDataReader):
     """Pixels from -1 to 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = 16) -> None:
         rng = np.random.default_rng(1)
-        pixels = [rng.integers(0, 256, (4, 3, 16, 16)) for _ in range(4)]
+        pixels = [rng.integers(0, 256, (4, 3, size, size)) for _ in range(4)]
         self._left = iter([{"x": (p / 127.5 - 1).astype(np.float32)} for p in pixels])
 
     def get_next(self) -> dict[str, np.ndarray] | None:

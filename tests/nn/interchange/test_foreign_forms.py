@@ -11,11 +11,9 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tests.nn.interchange.test_onnx_export import tables
 
 from wattloop.errors import ModelError
 from wattloop.nn.integer import IntegerNetwork
-from wattloop.nn.interchange.onnx_export import save_onnx
 from wattloop.nn.interchange.onnx_import import load_onnx
 
 # Four outputs on images whose width and height are four as well: what goes along another axis fits there too.
@@ -51,12 +49,12 @@ class Graph:
         grid = (self.held(np.float32(scale)), self.held(kind(0)))
         return self.node("DequantizeLinear", self.node("QuantizeLinear", value, *grid), *grid)
 
-    def looked_up(self) -> str:
+    def looked_up(self, table: np.ndarray) -> str:
         """The sums at or above 0 as levels, through a table."""
         grid = (self.held(np.float32(0.05)), self.held(np.uint8(0)))
         levels = self.node("QuantizeLinear", self.node("Relu", self.sums), *grid)
         index = self.node("Cast", levels, to=TensorProto.INT32)
-        return self.node("DequantizeLinear", self.node("Gather", self.held(TABLE), index), *grid)
+        return self.node("DequantizeLinear", self.node("Gather", self.held(table), index), *grid)
 
     def saved(self, path: Path, opset: int) -> Path:
         """The model's file; its output is what the last node gives."""
@@ -105,31 +103,66 @@ def test_a_constant_along_another_axis_is_refused(operator: str, shape: tuple[in
         load_onnx(graph.saved(tmp_path, 17))
 
 
-@pytest.mark.parametrize("kernels", ["integer", "float"])
-def test_functions_that_went_out_as_tables_do_not_come_in_as_something_else(kernels: Any, tmp_path: Path) -> None:
-    save_onnx(tables(), tmp_path / "model.onnx", kernels=kernels)
-    with pytest.raises(ModelError, match=r"table|zero point"):
-        load_onnx(tmp_path / "model.onnx")
+def added(table: np.ndarray) -> Callable[[Graph], object]:
+    def follow(g: Graph) -> None:
+        held = g.looked_up(table)
+        g.on_grid(g.node("Add", held, held), 0.1, np.uint8)
+
+    return follow
 
 
-def added(g: Graph) -> None:
-    held = g.looked_up()
-    g.on_grid(g.node("Add", held, held), 0.1, np.uint8)
+def after_a_table(table: np.ndarray) -> list[Callable[[Graph], object]]:
+    return [
+        added(table),
+        lambda g: g.on_grid(g.node("GlobalAveragePool", g.looked_up(table)), 0.043, np.uint8),
+        lambda g: g.on_grid(g.node("Relu", g.looked_up(table)), 0.04, np.uint8),
+        lambda g: g.on_grid(g.looked_up(table), 0.04, np.uint8),
+    ]
 
 
-@pytest.mark.parametrize(
-    "follow",
-    [
-        added,
-        lambda g: g.on_grid(g.node("GlobalAveragePool", g.looked_up()), kind=np.uint8),
-        lambda g: g.on_grid(g.node("Relu", g.looked_up()), 0.04, np.uint8),
-        lambda g: g.on_grid(g.looked_up(), 0.04, np.uint8),
-    ],
-)
-def test_a_table_before_anything_but_a_layer_is_refused(follow: Callable[[Graph], object], tmp_path: Path) -> None:
+@pytest.mark.parametrize("follow", after_a_table(np.array([0, 90, 255], np.uint8)[np.digitize(range(256), [46, 173])]))
+def test_nearest_codes_before_anything_but_a_layer_are_refused(
+    follow: Callable[[Graph], object], tmp_path: Path
+) -> None:
     graph = Graph()
     follow(graph)
     with pytest.raises(ModelError, match="through a table"):
+        load_onnx(graph.saved(tmp_path, 17))
+
+
+@pytest.mark.parametrize("follow", after_a_table(TABLE))
+def test_any_other_table_is_a_function(follow: Callable[[Graph], object], tmp_path: Path) -> None:
+    graph = Graph()
+    follow(graph)
+    check_equal(graph.saved(tmp_path, 17))
+
+
+def rows(*axes: int) -> Callable[[Graph], object]:
+    """Each row of what the convolution gives times a matrix, whose columns have scales of their own."""
+
+    def follow(g: Graph) -> None:
+        levels = np.random.default_rng(2).integers(-127, 128, (OUTPUTS, 5)).astype(np.int8)
+        matrix = g.node(
+            "DequantizeLinear", g.held(levels), g.held(np.linspace(0.01, 0.02, 5, dtype=np.float32)), axis=1
+        )
+        given = g.on_grid(g.sums)
+        turned = g.node("Transpose", given, perm=axes) if axes else given
+        g.on_grid(g.node("MatMul", turned, matrix))
+
+    return follow
+
+
+@pytest.mark.parametrize("axes", [(), (0, 2, 3, 1)])
+def test_a_product_of_rows_and_a_matrix_is_a_linear_layer(axes: tuple[int, ...], tmp_path: Path) -> None:
+    graph = Graph()
+    rows(*axes)(graph)
+    check_equal(graph.saved(tmp_path, 17))
+
+
+def test_an_order_of_axes_that_moves_the_images_is_refused(tmp_path: Path) -> None:
+    graph = Graph()
+    rows(1, 0, 2, 3)(graph)
+    with pytest.raises(ModelError, match=r"\(Transpose\): only axes of each image"):
         load_onnx(graph.saved(tmp_path, 17))
 
 
@@ -154,6 +187,14 @@ def dropped(training: bool) -> Callable[[Graph], object]:
     return lambda g: g.on_grid(g.node("Dropout", g.sums, g.held(np.float32(0.5)), g.held(training)))
 
 
+def after_pooling(operator: str) -> Callable[[Graph], object]:
+    def follow(g: Graph) -> None:
+        pooled = g.node("GlobalAveragePool", g.on_grid(g.sums))
+        g.on_grid(g.node(operator, pooled, g.held(NUMBERS.reshape(4, 1, 1))))
+
+    return follow
+
+
 def averaged(*dilations: int) -> Callable[[Graph], object]:
     options = {"kernel_shape": [3, 3], "dilations": dilations}
     return lambda g: g.on_grid(g.node("AveragePool", g.on_grid(g.sums), **options))
@@ -166,6 +207,8 @@ def averaged(*dilations: int) -> Callable[[Graph], object]:
         ({}, rounded_to(TensorProto.INT16), "output_dtype"),
         ({}, dropped(training=True), "training"),
         ({}, averaged(2, 2), "dilations"),
+        ({}, after_pooling("Mul"), "a constant for each channel is part of convolutions and linear layers only"),
+        ({}, after_pooling("Add"), "a constant for each channel is part of convolutions and linear layers only"),
         ({"kernel_shape": [2, 2]}, lambda g: g.on_grid(g.sums), "kernel_shape"),
     ],
 )

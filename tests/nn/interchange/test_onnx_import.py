@@ -12,7 +12,7 @@ import torch
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from tests.nn.interchange.foreign import CalibrationImages, float_model, single
 from tests.nn.interchange.runtime import ALL, OFF, session
-from tests.nn.interchange.test_onnx_export import MODELS, pictures, small
+from tests.nn.interchange.test_onnx_export import MODELS, nested, pictures, small, tables
 from tests.nn.networks import CLASSICAL
 
 from wattloop.errors import ModelError
@@ -22,12 +22,14 @@ from wattloop.nn.constraint import constrain
 from wattloop.nn.datasets import Dataset
 from wattloop.nn.evaluate import evaluate
 from wattloop.nn.fixed_norm import FixedNorm
+from wattloop.nn.fixed_table import FixedTable
 from wattloop.nn.input_codes import constrain_inputs, input_codes_of
 from wattloop.nn.integer import IntegerNetwork
 from wattloop.nn.interchange.onnx_export import save_onnx
 from wattloop.nn.interchange.onnx_import import load_onnx
 from wattloop.nn.interchange.pixels import check_pixels
 from wattloop.nn.network import QuantizedNetwork
+from wattloop.nn.ops import QuantTable
 from wattloop.nn.train import fit
 
 KERNELS = ["integer", "float"]
@@ -78,6 +80,50 @@ def test_restricted_activations_come_back(kernels: str, tmp_path: Path) -> None:
     check_equal(network, back)
     assert input_codes_of(back, "head") == (-100, -5, 0, 60)
     assert input_codes_of(back, "second") is None
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_functions_come_back_as_their_tables(kernels: str, tmp_path: Path) -> None:
+    network = tables()
+    back = there_and_back(network, tmp_path, kernels)
+    check_equal(network, back)
+    assert [node.name for node in back.program] == [node.name for node in network.program]
+    for name in network.ops:
+        if isinstance(made := network.ops[name], QuantTable):
+            found = back.ops[name]
+            assert isinstance(found, FixedTable)
+            assert found.title == made.title
+            assert torch.equal(found.table(), made.table())
+    checkpoint.save(back, tmp_path / "kept.safetensors", compact=True)
+    check_equal(network, checkpoint.load(tmp_path / "kept.safetensors"))
+    check_equal(network, there_and_back(back, tmp_path, kernels))
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_restricted_activations_come_back_behind_a_function(kernels: str, tmp_path: Path) -> None:
+    network = tables()
+    constrain_inputs(network, "3", range(-128, 128, 7))
+    back = there_and_back(network, tmp_path, kernels)
+    check_equal(network, back)
+    assert input_codes_of(back, "3") == input_codes_of(network, "3")
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_functions_come_back_without_our_notes_unless_one_reads_another(kernels: Any, tmp_path: Path) -> None:
+    one, other = tables(), nested()
+    check_equal(other, there_and_back(other, tmp_path, kernels))
+    images, expected = pictures(one, 3), IntegerNetwork(one).forward(pictures(one, 3))
+    assert np.array_equal(IntegerNetwork(load_onnx(without_notes(one, tmp_path, kernels))).forward(images), expected)
+    with pytest.raises(ModelError, match=r"op__2/index.* \(Cast\)"):
+        load_onnx(without_notes(other, tmp_path, kernels))
+
+
+def without_notes(network: QuantizedNetwork, folder: Path, kernels: Any) -> Path:
+    save_onnx(network, folder / "model.onnx", kernels=kernels)
+    model = onnx.load(folder / "model.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, folder / "model.onnx")
+    return folder / "model.onnx"
 
 
 def test_a_checkpoint_of_an_imported_network_keeps_its_constraints(tmp_path: Path) -> None:

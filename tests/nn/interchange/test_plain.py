@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors
+from tests.nn.interchange.mobile import Mobile
 from tests.nn.interchange.runtime import steps_of
 from tests.nn.interchange.test_onnx_export import MODELS, Indexed, pictures, small
-from tests.nn.networks import CLASSICAL
+from tests.nn.networks import CLASSICAL, randomised
 from torch import nn
 
 from wattloop.errors import ModelError
@@ -72,9 +73,17 @@ STEPS: dict[str, Callable[..., np.ndarray]] = {
     "average pool": lambda x, told, part: rounded(
         windows(x, told["kernel"], told).sum((4, 5)), part["factor"], told["levels"]
     ),
+    "multiply": lambda x, y, told, part: rounded(x * y, part["factor"], told["levels"]),
+    "concatenation": lambda *given: np.concatenate(
+        [rounded(x, f, given[-2]["levels"]) for x, f in zip(given[:-2], given[-1]["factor"], strict=True)],
+        given[-2]["axis"],
+    ),
+    "table": lambda x, told, part: part["table"].astype(np.int64)[x + (128 if told["in_signed"] else 0)],
     "rescale": lambda x, told, part: rounded(x, part["factor"], told["levels"]),
     "max pool": lambda x, told, part: windows(x, told["kernel"], told | {"fill": -(1 << 40)}).max((4, 5)),
     "flatten": lambda x, told, part: x.reshape(len(x), -1),
+    "reshape": lambda x, told, part: x.reshape(len(x), *told["shape"]),
+    "permute": lambda x, told, part: x.transpose(told["axes"]),
     "slice": lambda x, told, part: x[tuple(slice(*ends) for ends in told["index"])],
     "pad": lambda x, told, part: pad(x, told["amounts"]),
 }
@@ -112,6 +121,10 @@ def test_committed_networks_are_computed_from_the_file(file: str, tmp_path: Path
     check(load(MODELS / f"{file}.safetensors"), tmp_path / "plain.safetensors")
 
 
+def test_tables_products_and_joins_are_computed_from_the_file(tmp_path: Path) -> None:
+    check(quantized(randomised(Mobile)), tmp_path / "plain.safetensors")
+
+
 def test_restricted_activations_are_in_it(tmp_path: Path) -> None:
     network = small("pre-activation")
     constrain_inputs(network, "first", range(0, 256, 7))
@@ -147,7 +160,7 @@ def test_a_linear_layer_on_tokens_goes_along_the_last_axis(tmp_path: Path) -> No
     [
         (Indexed(4 * 14, slice(None), slice(None), 0), "op_getitem: an index"),
         (nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(3, 4, 3), nn.Flatten()), "op__0: padding of normalised pixels"),
-        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Hardswish(), nn.Flatten()), "op__1: a QuantTable"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.LayerNorm(14), nn.Flatten()), "op__1: a FloatPart"),
     ],
 )
 def test_what_the_layout_does_not_know_is_refused_by_name(model: nn.Module, said: str, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import safetensors
 import safetensors.torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.nn.interchange.test_onnx_export import small
+from tests.nn.interchange.mobile import Mobile
+from tests.nn.interchange.test_onnx_export import small, tables
 from torch import nn
 
 from wattloop.errors import ModelError, WattloopError
@@ -22,10 +23,10 @@ from wattloop.nn.interchange.onnx_import import load_onnx
 from wattloop.nn.interchange.program import describe
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[lambda: small("residual"), lambda: tables(Mobile)], ids=["residual", "mobile"])
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kept")
-    save_onnx(small("residual"), folder / "model.onnx")
+    save_onnx(request.param(), folder / "model.onnx")
     checkpoint.save(load_onnx(folder / "model.onnx"), folder / "kept.safetensors")
     return folder / "kept.safetensors"
 

@@ -4,40 +4,51 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from wattloop.arith.quant import level_range
 from wattloop.errors import ModelError
 from wattloop.nn.codes import AllowedCodes
+from wattloop.nn.fixed_table import FixedTable
 from wattloop.nn.grid import Activation
 from wattloop.nn.interchange.reading import OnnxNode
-from wattloop.nn.interchange.values import Levels, Scales, Shape, Sum
+from wattloop.nn.interchange.values import Curve, Levels, Scales, Shape, Sum
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import INPUT, Node
-from wattloop.nn.ops import QuantAdd, QuantAvgPool, QuantRescale
+from wattloop.nn.ops import QuantMul, Requantizing
 
 _LARGEST_TENSOR = 1 << 28
 _GREATEST_FACTOR = 1e20
 
 
 class Assembly:
-    """Steps in order, their modules with scales, the shapes of their values."""
+    """Steps in order, their modules with scales, the shapes of their values.
 
-    def __init__(self, image: Shape, factors: dict[str, float]) -> None:
+    Attributes:
+        tables: what became of tables that are read once more, by the name of their value.
+    """
+
+    def __init__(self, image: Shape, told: dict[str, Any]) -> None:
         self.program: list[Node] = []
         self.modules: dict[str, nn.Module] = {}
         self.shapes: dict[str, Shape] = {}
         self._names = {INPUT}
-        self._factors = factors
+        self.tables: dict[str, Levels] = {}
+        # Damaged notes are none.
+        factors, tables = (told.get(key) for key in ("factors", "tables"))
+        self._factors: dict[str, Any] = factors if isinstance(factors, dict) else {}
+        self._tables: dict[str, Any] = tables if isinstance(tables, dict) else {}
         self.pixels = Levels(INPUT, INPUT, image, signed=False, raw=True)
 
     def named(self, node: OnnxNode, *, layer: bool) -> str:
         """A free name for what comes of a node: a layer's dotted path, or one without dots that says what it is."""
         path = node.name.removesuffix(f"/{node.operator}")
-        for ours in ("/sum", "/real", "/limited"):
+        for ours in ("/sum", "/product", "/real", "/limited"):
             path = path.removesuffix(ours)
         path = path.strip("/").replace("/", ".")
         parts = [re.sub(r"\W", "_", part) for part in path.split(".") if part]
@@ -64,6 +75,16 @@ class Assembly:
         told = self._factors.get(name)
         close = isinstance(told, float) and abs(told - factor) <= 1e-6 * abs(factor)
         return np.float32(told) if close else factor
+
+    def table_told(self, node: OnnxNode) -> tuple[str, float, int] | None:
+        """Of a table that our own export noted as a function: what it is called, scale and zero of its grid."""
+        told = self._tables.get(node.outputs[0])
+        if not isinstance(told, dict):
+            return None
+        title, scale, zero = (told.get(key) for key in ("title", "scale", "zero"))
+        if not isinstance(title, str) or not isinstance(scale, float) or not isinstance(zero, int):
+            return None
+        return (title, scale, zero) if 1 / _GREATEST_FACTOR < scale < _GREATEST_FACTOR else None
 
     def append(self, name: str, module: nn.Module, inputs: tuple[Levels, ...], shape: Shape) -> None:
         """Add a step.
@@ -101,6 +122,42 @@ class Assembly:
         for name, module, shape in total.moved:
             levels = self.moved(name, module, levels, shape)
         return levels
+
+    def quantised(self, curve: Curve, grid: tuple[float, int, np.dtype[Any]], node: OnnxNode) -> Levels:
+        """Add the table that a function is, rounded to levels of a grid as a runtime does it in float32.
+
+        Raises:
+            ModelError: the function has no value somewhere; the grid's zero is none that levels have here.
+        """
+        low, high, _ = _grid(grid[1], grid[2], node)
+        levels = np.rint(curve.values / np.float32(grid[0]))
+        if np.isnan(levels).any() or curve.node is None:
+            raise ModelError(f"{node.title}: the function before it ({curve.title}) is no number at some levels")
+        entries = np.clip(levels, low, high).astype(np.int64)
+        return self.tabled(self.named(curve.node, layer=False), curve, entries, grid)
+
+    def tabled(
+        self, name: str, curve: Curve, entries: npt.NDArray[np.int64], grid: tuple[float, int, np.dtype[Any]]
+    ) -> Levels:
+        """Add a table.
+
+        Args:
+            name: of the step.
+            curve: the function: what it reads, what it is called.
+            entries: level by level of the input, from the least on, shape (256,).
+            grid: scale, zero point and type of what it gives.
+
+        Raises:
+            ModelError: the grid's zero is none that levels have here.
+        """
+        scale, zero, dtype = grid
+        signed = _grid(zero, dtype, curve.node or OnnxNode("Gather", name, (), (), {}))[0] < 0
+        module = FixedTable(curve.title, Activation(relu=not signed), curve.levels.signed)
+        module.entries.copy_(torch.from_numpy(entries))
+        module.in_scales.fill_(curve.scale)
+        module.out_scale.fill_(scale)
+        self.append(name, module, (curve.levels,), curve.levels.shape)
+        return Levels(name, name, curve.levels.shape, signed, zero, scale)
 
     def wide(self, total: Sum, node: OnnxNode) -> Levels:
         """Add the step that a sum is, where it goes to the output as it is.
@@ -154,11 +211,12 @@ def checked_shape(shape: Shape, node: OnnxNode) -> Shape:
 
 def restate(module: nn.Module, scale: float) -> None:
     """Give a step's levels another real value; the levels stay."""
-    assert isinstance(module, QuantLayer | QuantAdd | QuantAvgPool | QuantRescale)
+    assert isinstance(module, QuantLayer | Requantizing)
     ratio = scale / float(module.out_scale)
     with torch.no_grad():
         if not isinstance(module, QuantLayer):
-            module.in_scales.mul_(ratio)
+            factors = module.in_scales[:1] if isinstance(module, QuantMul) else module.in_scales
+            factors.mul_(ratio)
         elif module.norm is not None:
             module.norm.weight.mul_(ratio)
             module.norm.bias.mul_(ratio)

@@ -55,6 +55,7 @@ class Work:
         kernels: what the runtime computes between DequantizeLinear and QuantizeLinear with.
         values: of the nodes of the program that are written.
         factors: of the nodes whose factor cannot be read off the scales to the bit.
+        tables: of the nodes that are functions: what each is called, and the grid that its levels lie on.
         inexact: layers whose sums may leave the integers that float32 holds.
     """
 
@@ -63,6 +64,7 @@ class Work:
     kernels: Kernels
     values: dict[str, Levels] = field(default_factory=dict)
     factors: dict[str, float] = field(default_factory=dict)
+    tables: dict[str, dict[str, object]] = field(default_factory=dict)
     inexact: list[str] = field(default_factory=list)
 
     def given(self, node: Node) -> list[Levels]:

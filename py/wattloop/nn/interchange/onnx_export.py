@@ -96,6 +96,7 @@ def _told(work: Work, version: str, notes: Mapping[str, str]) -> dict[str, Any]:
         "architecture": None if network.architecture is None else asdict(network.architecture),
         "normalisation": network.normalisation,
         "factors": work.factors,
+        "tables": work.tables,
         "beyond float32": work.inexact,
         "notes": dict(notes),
     }

@@ -6,7 +6,7 @@ output scale. What cannot be computed with our steps is refused by the name of i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from wattloop.errors import ModelError
 from wattloop.nn.architecture import ImportedArchitecture
-from wattloop.nn.interchange import read_layer, read_moves, read_steps
+from wattloop.nn.interchange import read_functions, read_joins, read_layer, read_moves, read_steps, read_tables
 from wattloop.nn.interchange.assembly import Assembly, checked_shape, restate
 from wattloop.nn.interchange.program import check_names, describe
 from wattloop.nn.interchange.read_grids import Image, read_dequantize, read_quantize
@@ -23,16 +23,18 @@ from wattloop.nn.interchange.values import Levels, Real, Shape, Sum, Value
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import INPUT, Normalisation, QuantizedNetwork
 
-_READERS: dict[str, Callable[[OnnxNode, Any, Assembly], Any]] = {
+_READERS: Mapping[str, Callable[[OnnxNode, Any, Assembly], Any]] = {
     "Add": read_steps.read_add,
     "AveragePool": read_steps.read_average,
-    "Cast": read_moves.read_cast,
+    "Cast": read_tables.read_cast,
     "Clip": read_steps.read_clip,
+    "Concat": read_joins.read_concat,
     "Conv": read_layer.read_conv,
     "DequantizeLinear": read_dequantize,
+    "Div": read_functions.read_arithmetic,
     "Dropout": read_steps.read_dropout,
     "Flatten": read_moves.read_flatten,
-    "Gather": read_moves.read_table,
+    "Gather": read_tables.read_table,
     "Gemm": read_layer.read_gemm,
     "GlobalAveragePool": read_steps.read_average,
     "Identity": lambda node, values, work: values[0],
@@ -42,11 +44,13 @@ _READERS: dict[str, Callable[[OnnxNode, Any, Assembly], Any]] = {
     "Pad": read_moves.read_pad,
     "QuantizeLinear": read_quantize,
     "Relu": read_steps.read_relu,
-    "Reshape": read_moves.read_flatten,
+    "Reshape": read_moves.read_reshape,
     "Round": read_steps.read_round,
     "Slice": read_moves.read_slice,
     "Squeeze": read_moves.read_flatten,
-}
+    "Sub": read_functions.read_arithmetic,
+    "Transpose": read_moves.read_transpose,
+} | dict.fromkeys(read_functions.FUNCTIONS, read_functions.read_function)
 
 
 def load_onnx(path: Path, *, input_shape: tuple[int, int, int] | None = None) -> QuantizedNetwork:
@@ -88,8 +92,7 @@ def _image_shape(graph: OnnxGraph, given: tuple[int, int, int] | None) -> tuple[
 
 def _network(graph: OnnxGraph, shape: tuple[int, int, int], name: str) -> QuantizedNetwork:
     image = checked_shape((1, *shape), OnnxNode("Input", graph.image, (), (), {}))
-    factors = graph.told.get("factors")
-    work = Assembly(image, factors if isinstance(factors, dict) else {})
+    work = Assembly(image, graph.told)
     values: dict[str, Any] = dict(graph.constants)
     values[graph.image] = work.pixels if graph.pixels else Image()
     seen: list[Real] = []

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from wattloop.errors import ModelError
+from wattloop.nn.fixed_table import FixedTable
 from wattloop.nn.interchange.program import describe
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import QuantizedNetwork
-from wattloop.nn.ops import QuantAdd, QuantAvgPool, QuantRescale
+from wattloop.nn.ops import QuantTable, Requantizing
 from wattloop.store import write_atomic
 
 PLAIN_FORMAT = "wattloop-integers-1"
@@ -41,9 +42,12 @@ def save_plain(network: QuantizedNetwork, path: Path, *, notes: Mapping[str, str
         module = network.module_of(told["name"])
         if isinstance(module, QuantLayer):
             tensors |= _of_layer(told["name"], module)
-        elif isinstance(module, QuantAdd | QuantAvgPool | QuantRescale):
-            tensors[f"{told['name']}.factor"] = module.factors().cpu()
-        if isinstance(module, QuantLayer | QuantAdd | QuantAvgPool | QuantRescale):
+        elif isinstance(module, QuantTable | FixedTable):
+            kept = torch.uint8 if module.levels()[0] == 0 else torch.int8
+            tensors[f"{told['name']}.table"] = module.table().cpu().to(kept)
+        elif isinstance(module, Requantizing):
+            tensors[f"{told['name']}.factor"] = module.factors().cpu().reshape(-1)
+        if isinstance(module, QuantLayer | Requantizing):
             wide = isinstance(module, QuantLayer) and module.wide
             told |= {"levels": None if wide else list(module.levels()), "output_scale": float(module.out_scale)}
             del told["activation"]

@@ -11,23 +11,44 @@ from torch import Tensor, nn
 from wattloop.errors import ModelError
 from wattloop.nn.architecture import ImportedArchitecture
 from wattloop.nn.fixed_norm import FixedNorm
+from wattloop.nn.fixed_table import FixedTable
 from wattloop.nn.grid import Activation
 from wattloop.nn.integer import conv_options
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import INPUT, Node, Normalisation, QuantizedNetwork
-from wattloop.nn.ops import Flatten, MaxPool, Pad, QuantAdd, QuantAvgPool, QuantRescale, Slice
+from wattloop.nn.ops import (
+    Flatten,
+    MaxPool,
+    Pad,
+    Permute,
+    QuantAdd,
+    QuantAvgPool,
+    QuantConcat,
+    QuantMul,
+    QuantRescale,
+    QuantTable,
+    Reshape,
+    Slice,
+)
 
 # Kind of a step -> its class and the arguments of its constructor, which are attributes of the same name.
 _STEPS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
     "add": (QuantAdd, ("activation",)),
+    "multiply": (QuantMul, ("activation",)),
+    "concatenation": (QuantConcat, ("activation", "parts", "axis")),
     "average pool": (QuantAvgPool, ("activation", "kernel", "stride", "padding", "divisor")),
     "rescale": (QuantRescale, ("activation",)),
+    "table": (FixedTable, ("title", "activation", "in_signed")),
     "max pool": (MaxPool, ("kernel", "stride", "padding", "dilation")),
     "flatten": (Flatten, ()),
+    "reshape": (Reshape, ("shape",)),
+    "permute": (Permute, ("axes",)),
     "slice": (Slice, ("index",)),
     "pad": (Pad, ("amounts",)),
 }
-_KINDS = {made: kind for kind, (made, _) in _STEPS.items()}
+# A function that came with its formula is told by its levels too.
+_KINDS: dict[type[nn.Module], str] = {made: kind for kind, (made, _) in _STEPS.items()} | {QuantTable: "table"}
+_MOST_PARTS = 1 << 10  # of a concatenation
 _CONV = ("stride", "padding", "dilation", "groups")
 
 
@@ -123,7 +144,7 @@ def _node(told: Mapping[str, Any]) -> Node:
 def _module(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
     if told["kind"] not in ("conv", "linear"):
         made, fields = _STEPS[told["kind"]]
-        return made(*(_READ[field](told[field]) for field in fields))
+        return made(**{field: _READ[field](told[field]) for field in fields})
     prefix = f"net.{told['name']}."
     weight = tensors.get(f"{prefix}module.weight", tensors.get(f"{prefix}module.parametrizations.weight.original"))
     if weight is None:
@@ -133,7 +154,7 @@ def _module(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module
     else:
         inner = bare_conv(tuple(weight.shape), *(_READ[field](told[field]) for field in _CONV))
     signed, wide = bool(told["in_signed"]), bool(told["wide"])
-    norm = FixedNorm(weight.shape[0])
+    norm = FixedNorm(weight.shape[0], last=told["kind"] == "linear")
     layer = QuantLayer(inner, norm, _activation(told["activation"]), in_signed=signed, wide=wide)
     zero = tensors.get(f"{prefix}in_zero")
     layer.in_zero = None if zero is None else torch.zeros_like(zero)
@@ -176,18 +197,30 @@ def _index(value: Any) -> tuple[slice, ...]:
     return tuple(slice(*(None if end is None else int(end) for end in part)) for part in value)
 
 
-def _amounts(value: Any) -> tuple[int, ...]:
-    return tuple(int(amount) for amount in value)
+def _numbers(value: Any) -> tuple[int, ...]:
+    return tuple(int(number) for number in value)
+
+
+def _parts(value: Any) -> int:
+    if not 0 < int(value) <= _MOST_PARTS:
+        raise ValueError(f"a concatenation of {value} tensors")
+    return int(value)
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "activation": _activation,
-    "amounts": _amounts,
+    "amounts": _numbers,
+    "axes": _numbers,
+    "axis": int,
     "dilation": _pair,
     "divisor": int,
     "groups": int,
+    "in_signed": bool,
     "index": _index,
     "kernel": _pair,
     "padding": _pair,
+    "parts": _parts,
+    "shape": _numbers,
     "stride": _pair,
+    "title": str,
 }

@@ -9,8 +9,9 @@ import numpy as np
 from wattloop.errors import ModelError
 from wattloop.nn.interchange.assembly import Assembly
 from wattloop.nn.interchange.read_steps import as_sum
+from wattloop.nn.interchange.read_tables import on_grid
 from wattloop.nn.interchange.reading import Array, OnnxNode
-from wattloop.nn.interchange.values import Constant, Levels, Real, Scales, Value, Values
+from wattloop.nn.interchange.values import Constant, Curve, Levels, Looked, Real, Scales, Value, Values
 
 _LEAST_SCALE, _GREATEST_SCALE = 1e-20, 1e20
 # ONNX's numbers of types; 0 is none told.
@@ -26,6 +27,8 @@ def read_dequantize(node: OnnxNode, values: Values, work: Assembly) -> Real | Co
     """Real values of levels, or of integers that the file holds."""
     given, axis = values[0], int(node.attributes.get("axis", 1))
     scales, zero = _grid_of(node, values)
+    if isinstance(given, Looked) and scales.size == zero.size == 1:
+        given = on_grid(given, _sound(node, float(scales.reshape(()))), int(zero.reshape(())), work)
     if isinstance(given, Constant):
         raise ModelError(f"{node.title}: dequantises twice")
     if isinstance(given, np.ndarray):
@@ -77,6 +80,8 @@ def read_quantize(node: OnnxNode, values: Values, work: Assembly) -> Value:
     scale, offset = _sound(node, float(scales.reshape(()))), int(zero.reshape(()))
     if isinstance(given, Image):
         return _pixels(work, scale, offset, zero.dtype)
+    if isinstance(given, Curve):
+        return work.quantised(given, (scale, offset, zero.dtype), node)
     if isinstance(given, Real):
         same = given.levels.scale in (None, scale) and given.scale == scale
         stored = given.levels.offset + (0 if given.zero is None else int(given.zero[0]))

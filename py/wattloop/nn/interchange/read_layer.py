@@ -72,16 +72,17 @@ def read_gemm(node: OnnxNode, values: Values, work: Assembly) -> Sum:
     """
     given, weight = _operands(node, values)
     options = node.attributes
-    if weight.levels.ndim != 2 or len(given.levels.shape) != 2:
-        raise ModelError(f"{node.title}: only products of (images, features) with a matrix are supported")
+    tokens = node.operator == "MatMul" and len(given.levels.shape) > 2 and given.zero is None
+    if weight.levels.ndim != 2 or not (tokens or len(given.levels.shape) == 2):
+        raise ModelError(f"{node.title}: only products of (images, ..., features) with a matrix are supported")
     if options.get("transA", 0) or options.get("alpha", 1.0) != 1.0 or options.get("beta", 1.0) != 1.0:
         raise ModelError(f"{node.title}: transA, alpha and beta are not supported")
     turned = bool(options.get("transB", 0))
     scales = weight.along(0 if turned else 1, node)
     levels = weight.levels if turned else np.ascontiguousarray(weight.levels.T)
-    if levels.shape[1] != given.levels.shape[1]:
-        raise ModelError(f"{node.title}: {given.levels.shape[1]} features meet weights for {levels.shape[1]}")
-    shape = checked_shape((1, levels.shape[0]), node)
+    if levels.shape[1] != given.levels.shape[-1]:
+        raise ModelError(f"{node.title}: {given.levels.shape[-1]} features meet weights for {levels.shape[1]}")
+    shape = checked_shape((*given.levels.shape[:-1], levels.shape[0]), node)
     return _layer(node, _bias(values), work, given, _Weights(levels, scales), bare_linear(levels.shape), shape)
 
 
@@ -97,7 +98,7 @@ def with_bias(node: OnnxNode, total: Sum, value: Constant | Array, *, own: bool 
     Raises:
         ModelError: it is no vector over the layer's outputs.
     """
-    channels = total.shape[1]
+    channels = total.shape[total.axis]
     units = np.broadcast_to(total.units, (channels,)).astype(np.float64)
     real = value.levels * value.scales.astype(np.float64) if isinstance(value, Constant) else value.astype(np.float64)
     fits = real.shape == (channels,) if own else total.by_channel(real.shape)
@@ -119,7 +120,8 @@ def _layer(
         raise ModelError(f"{node.title}: {scales.size} scales for {levels.shape[0]} outputs")
     make = partial(_module, node, given, weights, inner)
     units = np.float32(given.scale) * scales
-    total = Sum(work.named(node, layer=True), (given.levels,), make, units, checked_shape(shape, node))
+    axis = 1 if isinstance(inner, nn.Conv2d) else len(shape) - 1
+    total = Sum(work.named(node, layer=True), (given.levels,), make, units, checked_shape(shape, node), axis=axis)
     if bias is None:
         return total
     if not isinstance(bias, Constant | np.ndarray):
@@ -139,7 +141,7 @@ def _module(
     activation: Activation | None,
 ) -> QuantLayer:
     """The layer whose requantisation has just these factors and this bias."""
-    norm = FixedNorm(len(weights.levels))
+    norm = FixedNorm(len(weights.levels), last=isinstance(inner, nn.Linear))
     wide, signed = activation is None, given.levels.signed
     layer = QuantLayer(inner, norm, activation or LINEAR, in_signed=signed, wide=wide)
     layer.in_scale.fill_(given.scale)

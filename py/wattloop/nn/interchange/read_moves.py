@@ -1,4 +1,4 @@
-"""What keeps levels in an ONNX graph: maxima, reshaping, slices, padding, tables."""
+"""What keeps levels in an ONNX graph: maxima, reshaping, slices, padding."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import nn
 from wattloop.errors import ModelError
 from wattloop.nn.interchange.assembly import Assembly, checked_shape
 from wattloop.nn.interchange.geometry import pair_of, pooled, window_of
-from wattloop.nn.interchange.reading import Array, OnnxNode
-from wattloop.nn.interchange.values import Constant, Index, Levels, Real, Shape, Sum, Value, Values
-from wattloop.nn.ops import Flatten, MaxPool, Pad, Slice
+from wattloop.nn.interchange.reading import OnnxNode
+from wattloop.nn.interchange.values import Constant, Curve, Levels, Real, Shape, Sum, Value, Values
+from wattloop.nn.ops import Flatten, MaxPool, Pad, Permute, Reshape, Slice
 
 
 def move(node: OnnxNode, value: Value | None, work: Assembly, module: nn.Module, shape: Shape) -> Value:
@@ -36,7 +36,7 @@ def shape_of(node: OnnxNode, value: Value | None) -> Shape:
     """Shape of a value for one image."""
     if isinstance(value, Sum):
         return value.end
-    levels = value.levels if isinstance(value, Real) else value
+    levels = value.levels if isinstance(value, Real | Curve) else value
     if not isinstance(levels, Levels):
         raise ModelError(f"{node.title}: its input is not computed from the image")
     return levels.shape
@@ -51,6 +51,31 @@ def read_max_pool(node: OnnxNode, values: Values, work: Assembly) -> Value:
     dilation = pair_of(node, "dilations", (1, 1))
     out = pooled(node, shape, kernel, stride, padding, dilation)
     return move(node, values[0], work, MaxPool(kernel, stride, padding, dilation), out)
+
+
+def read_reshape(node: OnnxNode, values: Values, work: Assembly) -> Value:
+    """Another shape of each image."""
+    shape, wanted = shape_of(node, values[0]), _numbers(node, values[1])
+    features = int(np.prod(shape[1:]))
+    if len(wanted) < 3:
+        return read_flatten(node, values, work)
+    rest = wanted[1:]
+    if wanted[0] == 0 and rest.count(-1) == 1:
+        known = int(np.prod([size for size in rest if size != -1]))
+        rest = [features // known if size == -1 and known else size for size in rest]
+    fits = min(rest) > 0 and int(np.prod([float(size) for size in rest])) == features
+    if not fits or wanted[0] not in (0, 1, -1) or node.attributes.get("allowzero", 0):
+        raise ModelError(f"{node.title}: only another shape of each image is supported, in numbers")
+    return move(node, values[0], work, Reshape(tuple(rest)), (1, *rest))
+
+
+def read_transpose(node: OnnxNode, values: Values, work: Assembly) -> Value:
+    """Axes in another order, but for that of the images."""
+    shape = shape_of(node, values[0])
+    axes = [int(axis) for axis in node.attributes.get("perm", range(len(shape))[::-1])]
+    if sorted(axes) != list(range(len(shape))) or axes[0]:
+        raise ModelError(f"{node.title}: only axes of each image in another order are supported, not {axes}")
+    return move(node, values[0], work, Permute(tuple(axes)), tuple(shape[axis] for axis in axes))
 
 
 def read_flatten(node: OnnxNode, values: Values, work: Assembly) -> Value:
@@ -120,30 +145,3 @@ def read_pad(node: OnnxNode, values: Values, work: Assembly) -> Value:
     out = checked_shape(tuple(b + n + a for b, n, a in zip(before, shape, after, strict=True)), node)
     pairs = [amount for pair in list(zip(before, after, strict=True))[:0:-1] for amount in pair]
     return move(node, value, work, Pad(tuple(pairs)), out)
-
-
-def read_cast(node: OnnxNode, values: Values, work: Assembly) -> Index:
-    """The cast of levels that a table is read with."""
-    if not isinstance(values[0], Levels):
-        raise ModelError(f"{node.title}: only levels on their way to a table (Gather) are cast")
-    return Index(values[0])
-
-
-def read_table(node: OnnxNode, values: Values, work: Assembly) -> Levels:
-    """A table of 256 codes that levels go through."""
-    table, index = values[:2]
-    once = isinstance(index, Index) and index.levels.codes is None and not node.attributes.get("axis", 0)
-    if not once or not isinstance(table, np.ndarray) or table.shape != (256,) or table.dtype.itemsize != 1:
-        raise ModelError(f"{node.title}: only a table of 256 codes that levels go through is supported")
-    assert isinstance(index, Index)
-    return replace(index.levels, codes=_codes(table, index.levels))
-
-
-def _codes(table: Array, levels: Levels) -> Array:
-    """The table by level, from the least: what is stored counts from 0, and int8 from the end of the table."""
-    low = -128 if levels.signed else 0
-    stored = np.arange(low, low + 256) + levels.offset
-    held = table.astype(np.int16)[stored % 256] - levels.offset
-    if held.min() < low or held.max() > low + 255:
-        raise ModelError("a table that leaves the range of the levels")
-    return held.astype(np.int8 if levels.signed else np.uint8)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import torch
 from torch import nn
 
 from wattloop.errors import ModelError
 from wattloop.nn.grid import Activation
 from wattloop.nn.interchange.assembly import Assembly
 from wattloop.nn.interchange.geometry import pooled, window_of
+from wattloop.nn.interchange.read_functions import combined, curve_of
+from wattloop.nn.interchange.read_joins import added, multiplied, scaled
 from wattloop.nn.interchange.read_layer import with_bias
 from wattloop.nn.interchange.reading import OnnxNode
-from wattloop.nn.interchange.values import Constant, Real, Scales, Sum, Value, Values
-from wattloop.nn.ops import QuantAdd, QuantAvgPool, QuantRescale
+from wattloop.nn.interchange.values import Constant, Curve, Real, Scales, Sum, Value, Values, settled
+from wattloop.nn.ops import QuantAvgPool, QuantRescale
+
+_FAR = (-np.inf, np.inf)  # ends of a clamp that has none
 
 
-def read_add(node: OnnxNode, values: Values, work: Assembly) -> Sum:
-    """A residual addition, or the bias of a layer."""
+def read_add(node: OnnxNode, values: Values, work: Assembly) -> Sum | Curve:
+    """A residual addition, the bias of a layer, or a part of a function."""
+    curve = combined(node, values)
+    if curve is not None:
+        return curve
     left, right = values[:2]
     if isinstance(right, Sum) and isinstance(left, Constant | np.ndarray):
         left, right = right, left
@@ -32,42 +37,7 @@ def read_add(node: OnnxNode, values: Values, work: Assembly) -> Sum:
             f"{node.title}: adds a constant to levels: make Gemm of MatMul and Add before the model is quantised"
             " (onnxruntime's quant_pre_process does)"
         )
-    pair = tuple(settled(node, value) for value in (left, right))
-    if pair[0].levels.shape != pair[1].levels.shape:
-        shapes = [list(real.levels.shape[1:]) for real in pair]
-        raise ModelError(f"{node.title}: adds tensors of shapes {shapes}; only equal shapes are supported")
-    units = np.array([real.scale for real in pair], np.float32)
-    inputs = tuple(real.levels for real in pair)
-    return Sum(work.named(node, layer=False), inputs, partial(_scaled, QuantAdd), units, inputs[0].shape)
-
-
-def settled(node: OnnxNode, value: Value | None) -> Real:
-    """`value`, if it is real values of levels whose zero is level 0.
-
-    Raises:
-        ModelError: it is not.
-    """
-    if not isinstance(value, Real):
-        raise ModelError(f"{node.title}: its input must come from DequantizeLinear")
-    if value.zero is not None:
-        raise ModelError(f"{node.title}: reads pixels with a zero point; only convolutions and linear layers can")
-    if value.levels.codes is not None:
-        raise ModelError(
-            f"{node.title}: reads levels through a table (Gather); only convolutions and linear layers can"
-        )
-    return value
-
-
-def _scaled(
-    made: Callable[[Activation], nn.Module], total: Sum, factors: Scales, scale: float, activation: Activation | None
-) -> nn.Module:
-    """A step with a grid of its own, whose factors are these."""
-    assert activation is not None
-    module = made(activation)
-    assert isinstance(module, QuantAdd | QuantAvgPool | QuantRescale)
-    module.out_scale.fill_(scale)
-    module.in_scales.copy_(torch.from_numpy(factors.astype(np.float64)) * scale)
-    return module
+    return added(node, values, work)
 
 
 def as_sum(node: OnnxNode, value: Value | None, work: Assembly) -> Sum:
@@ -75,17 +45,19 @@ def as_sum(node: OnnxNode, value: Value | None, work: Assembly) -> Sum:
     if isinstance(value, Sum):
         return value
     real = settled(node, value)
-    units, made = np.array([real.scale], np.float32), partial(_scaled, QuantRescale)
+    units, made = np.array([real.scale], np.float32), partial(scaled, QuantRescale)
     return Sum(work.named(node, layer=False), (real.levels,), made, units, real.levels.shape)
 
 
-def read_relu(node: OnnxNode, values: Values, work: Assembly) -> Sum:
+def read_relu(node: OnnxNode, values: Values, work: Assembly) -> Sum | Curve:
     """ReLU."""
+    if isinstance(values[0], Curve):
+        return values[0].through(node, np.maximum(values[0].values, np.float32(0)))
     return as_sum(node, values[0], work).held(0.0, None, node)
 
 
-def read_clip(node: OnnxNode, values: Values, work: Assembly) -> Sum:
-    """A clamp to 0 and a limit; its lower end may also be out of the reach of the levels."""
+def read_clip(node: OnnxNode, values: Values, work: Assembly) -> Sum | Curve:
+    """A clamp to 0 and a limit; between other ends it is a function, of levels only."""
     ends: list[float | None] = [None, None]
     for i, value in enumerate(values[1:3]):
         if value is None:
@@ -94,6 +66,10 @@ def read_clip(node: OnnxNode, values: Values, work: Assembly) -> Sum:
         if not isinstance(number, np.ndarray) or number.size != 1:
             raise ModelError(f"{node.title}: its ends must be constant numbers")
         ends[i] = float(number.reshape(()))
+    if isinstance(values[0], Curve) or (isinstance(values[0], Real) and ends[0] not in (None, 0.0)):
+        curve = curve_of(node, values[0])
+        low, high = (np.float32(end if end is not None else far) for end, far in zip(ends, _FAR, strict=True))
+        return curve.through(node, np.minimum(np.maximum(curve.values, low), high))
     return as_sum(node, values[0], work).held(ends[0], ends[1], node)
 
 
@@ -126,17 +102,22 @@ def read_average(node: OnnxNode, values: Values, work: Assembly) -> Sum:
 
     def make(total: Sum, factors: Scales, scale: float, activation: Activation | None) -> nn.Module:
         # The module divides by the window itself.
-        factor = work.noted(name, np.float32(float(factors[0]) / window))
-        return _scaled(made, total, np.array([float(factor) * window]), scale, activation)
+        exact = [float(work.noted(name, np.float32(float(factor) / window))) * window for factor in factors]
+        return scaled(made, total, np.array(exact), scale, activation)
 
     return Sum(name, (real.levels,), make, np.array([real.scale], np.float32), shape, window=window)
 
 
-def read_mul(node: OnnxNode, values: Values, work: Assembly) -> Sum:
-    """A constant factor on a sum, of all channels or of each: part of its units."""
+def read_mul(node: OnnxNode, values: Values, work: Assembly) -> Sum | Curve:
+    """A product of tensors, a part of a function, or a constant factor on a sum, which is part of its units."""
+    curve = combined(node, values)
+    if curve is not None:
+        return curve
+    if all(isinstance(value, Real) for value in values[:2]):
+        return multiplied(node, values, work)
     total, factor = (values[1], values[0]) if isinstance(values[1], Sum) else (values[0], values[1])
     if not isinstance(total, Sum) or not isinstance(factor, np.ndarray) or total.moved or total.relu:
-        raise ModelError(f"{node.title}: only a constant factor on the sum of a layer or of a pooling is supported")
+        raise ModelError(f"{node.title}: only of two tensors behind DequantizeLinear, or of a sum and a constant")
     if not total.by_channel(factor.shape) and (factor.size != 1 or factor.ndim > len(total.shape)):
         raise ModelError(f"{node.title}: a factor of shape {list(factor.shape)} is not one for each channel")
     if total.limit is not None or (factor.size > 1 and len(total.inputs) > 1):

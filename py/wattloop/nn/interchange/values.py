@@ -15,6 +15,7 @@ from wattloop.nn.interchange.reading import Array, OnnxNode
 
 Shape = tuple[int, ...]
 Scales = npt.NDArray[np.float32]
+_LONGEST_TITLE = 80
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,45 @@ class Index:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """What a table holds for levels, where it is not known yet which level is 0.
+
+    Attributes:
+        levels: that chose.
+        stored: the table by level, from the least on, shape (256,), int8 or uint8.
+        node: that reads the table.
+    """
+
+    levels: Levels
+    stored: Array
+    node: OnnxNode
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Real values that are a function of one tensor of levels.
+
+    Attributes:
+        levels: of the tensor.
+        scale: real value of one of them.
+        values: float32 by level, from the least on, shape (256,).
+        title: the operators so far.
+        node: the last one, or None.
+    """
+
+    levels: Levels
+    scale: float
+    values: Scales
+    title: str = ""
+    node: OnnxNode | None = None
+
+    def through(self, node: OnnxNode, values: Scales) -> Curve:
+        """The same behind another operator."""
+        title = f"{self.title} {node.operator}".strip()[:_LONGEST_TITLE]
+        return replace(self, values=np.asarray(values, np.float32), title=title, node=node)
+
+
+@dataclass(frozen=True)
 class Sum:
     """Real values that are not rounded to levels yet.
 
@@ -102,6 +142,7 @@ class Sum:
         units: float32 real value of one unit of each operand: of the accumulator by channel (or of all), of each input
             of an addition, of the sum of a window.
         shape: for one image, before `moved`.
+        axis: of its channels: the last one of a linear layer.
         bias: of a layer, in units of its accumulator.
         window: number of values in each window of an average, else 0.
         relu, limit: the activation that follows.
@@ -114,6 +155,7 @@ class Sum:
     units: Scales
     shape: Shape
     bias: npt.NDArray[np.int64] | None = None
+    axis: int = 1
     window: int = 0
     relu: bool = False
     limit: float | None = None
@@ -134,8 +176,8 @@ class Sum:
 
     def by_channel(self, shape: Shape) -> bool:
         """Whether a constant of a shape has one number for each channel, and not along another axis of that length."""
-        channels, *places = self.shape[1:]
-        return (1,) * (len(self.shape) - len(shape)) + shape == (1, channels, *(1 for _ in places))
+        wanted = tuple(size if axis == self.axis else 1 for axis, size in enumerate(self.shape))
+        return (1,) * (len(self.shape) - len(shape)) + shape == wanted
 
     @property
     def end(self) -> Shape:
@@ -143,5 +185,22 @@ class Sum:
         return self.moved[-1][2] if self.moved else self.shape
 
 
-Value = Levels | Real | Constant | Index | Sum | Array
+Value = Levels | Real | Constant | Index | Looked | Curve | Sum | Array
 Values = tuple[Value | None, ...]
+
+
+def settled(node: OnnxNode, value: Value | None) -> Real:
+    """`value`, if it is real values of levels whose zero is level 0.
+
+    Raises:
+        ModelError: it is not.
+    """
+    if not isinstance(value, Real):
+        raise ModelError(f"{node.title}: its input must come from DequantizeLinear")
+    if value.zero is not None:
+        raise ModelError(f"{node.title}: reads pixels with a zero point; only convolutions and linear layers can")
+    if value.levels.codes is not None:
+        raise ModelError(
+            f"{node.title}: reads levels through a table (Gather); only convolutions and linear layers can"
+        )
+    return value

@@ -35,7 +35,11 @@ def write_layer(module: QuantLayer, work: Work, node: Node) -> Levels:
     # What one unit of the accumulator is worth, by channel.
     unit = factor * np.float32(scale) if not module.wide else np.full(len(factor), module.out_scale, np.float32)
     zero = None if module.in_zero is None else _one(module.in_zero.flatten().cpu().numpy())
-    if work.kernels == "integer" and (zero is None or np.ndim(zero) == 0):
+    tokens = module.kind == "linear" and given.rank != 2
+    if tokens and zero is not None:
+        raise ModelError(f"layer {node.name}: a linear layer on rows of normalised pixels cannot be exported to ONNX")
+    # No integer kernel adds a bias to the rows of a MatMul.
+    if work.kernels == "integer" and not tokens and (zero is None or np.ndim(zero) == 0):
         sums = _sums(module, work, node, _operands(module, work, node, given, zero, bias, _one(unit)))
     else:
         sums = _exact_sums(module, work, node, given, zero, bias, unit)
@@ -58,7 +62,7 @@ def _exact_sums(
         work.inexact.append(node.name)
     power = np.asarray(given.scale * power_of_two(float(module.weight_scale)), np.float32)
     sums = _sums(module, work, node, _operands(module, work, node, given, zero, bias, power))
-    shape = (-1,) + (1,) * (given.rank - 2)
+    shape = (-1,) if module.kind == "linear" else (-1,) + (1,) * (given.rank - 2)
     factor = work.graph.constant(f"{node.name}/factor", _one(unit / power).reshape(shape), np.float32)
     return work.graph.node("Mul", [sums, factor], f"{node.name}/scaled")
 
@@ -83,7 +87,10 @@ def _operands(
         real = work.real(given)
     else:
         real = graph.dequantize(given.name, np.full(np.shape(zero), given.scale), zero, np.uint8)
-    levels = graph.constant(f"{name}.weight", module.integer_weight().reshape(module.module.weight.shape), np.int8)
+    kept = module.integer_weight().reshape(module.module.weight.shape)
+    if module.kind == "linear" and given.rank != 2:
+        kept = kept.T  # as MatMul takes it
+    levels = graph.constant(f"{name}.weight", kept, np.int8)
     shift = graph.constant(f"{name}.bias", bias, np.int32)
     weight = graph.dequantize(levels, unit / np.float32(given.scale), 0, np.int8, axis=0)
     return [real, weight, graph.dequantize(shift, unit, 0, np.int32, axis=0)]
@@ -92,9 +99,10 @@ def _operands(
 def _sums(module: QuantLayer, work: Work, node: Node, operands: list[str]) -> str:
     options = conv_options(module.module)
     if options is None:
-        if work.given(node)[0].rank != 2:
-            raise ModelError(f"layer {node.name}: a linear layer on tokens cannot be exported to ONNX")
-        return work.graph.node("Gemm", operands, f"{node.name}/sum", transB=1)
+        if work.given(node)[0].rank == 2:
+            return work.graph.node("Gemm", operands, f"{node.name}/sum", transB=1)
+        product = work.graph.node("MatMul", operands[:2], f"{node.name}/product")
+        return work.graph.node("Add", [product, operands[2]], f"{node.name}/sum")
     names = ("kernel_shape", "strides", "pads", "dilations", "group")
     kernel, stride, padding, dilation, groups = options
     attributes = dict(zip(names, (kernel, stride, padding * 2, dilation, groups), strict=True))

@@ -10,11 +10,25 @@ import numpy as np
 from torch import nn
 
 from wattloop.errors import ModelError
+from wattloop.nn.fixed_table import FixedTable
 from wattloop.nn.interchange.levels import Levels, Work, power_of_two
 from wattloop.nn.interchange.write_layer import write_layer
 from wattloop.nn.layers import QuantLayer
 from wattloop.nn.network import Node
-from wattloop.nn.ops import Flatten, MaxPool, Pad, QuantAdd, QuantAvgPool, QuantRescale, QuantTable, Slice
+from wattloop.nn.ops import (
+    Flatten,
+    MaxPool,
+    Pad,
+    Permute,
+    QuantAdd,
+    QuantAvgPool,
+    QuantConcat,
+    QuantMul,
+    QuantRescale,
+    QuantTable,
+    Reshape,
+    Slice,
+)
 
 _END = (1 << 63) - 1
 
@@ -49,12 +63,34 @@ def _(module: QuantRescale, work: Work, node: Node) -> Levels:
 
 
 @write_step.register
-def _(module: QuantTable, work: Work, node: Node) -> Levels:
+def _(module: QuantTable | FixedTable, work: Work, node: Node) -> Levels:
     (given,) = work.given(node)
     if given.raw or given.wide or given.signed != module.in_signed:
         raise ModelError(f"{node.name}: {module.title} of anything but rounded levels cannot be exported to ONNX")
     like = work.on_grid(node, module.levels(), power_of_two(float(module.out_scale)), given.rank)
+    # Behind another table, or before a step with units of its own, no DequantizeLinear tells the grid.
+    work.tables[node.name] = {"title": module.title, "scale": like.scale, "zero": like.zero}
     return work.looked_up(given, module.table().cpu().numpy().astype(np.int16), like)
+
+
+@write_step.register
+def _(module: QuantMul, work: Work, node: Node) -> Levels:
+    graph, given = work.graph, work.given(node)
+    scale = power_of_two(float(module.out_scale))
+    # Of integers the product is exact; with the factor in a scale it would be rounded twice.
+    product = graph.node("Mul", [work.real(levels, 1.0) for levels in given], f"{node.name}/sum")
+    worth = graph.constant(f"{node.name}/factor", float(module.factors()) * scale, np.float32)
+    scaled = graph.node("Mul", [product, worth], f"{node.name}/scaled")
+    return work.rounded(node, scaled, module.levels(), scale, max(levels.rank for levels in given))
+
+
+@write_step.register
+def _(module: QuantConcat, work: Work, node: Node) -> Levels:
+    scale, given = power_of_two(float(module.out_scale)), work.given(node)
+    pairs = zip(given, module.factors().tolist(), strict=True)
+    parts = [work.real(levels, factor * scale) for levels, factor in pairs]
+    joined = work.graph.node("Concat", parts, f"{node.name}/sum", axis=module.axis)
+    return work.rounded(node, joined, module.levels(), scale, given[0].rank)
 
 
 @write_step.register
@@ -92,6 +128,19 @@ def _(module: MaxPool, work: Work, node: Node) -> Levels:
 @write_step.register
 def _(module: Flatten, work: Work, node: Node) -> Levels:
     return replace(_same_grid(work, node, lambda x, name: work.graph.node("Flatten", [x], name, axis=1)), rank=2)
+
+
+@write_step.register
+def _(module: Reshape, work: Work, node: Node) -> Levels:
+    # In ONNX 0 is the size that an axis has: that of the images.
+    shape = work.graph.constant(f"{node.name}/shape", [0, *module.shape], np.int64)
+    done = _same_grid(work, node, lambda x, name: work.graph.node("Reshape", [x, shape], name))
+    return replace(done, rank=1 + len(module.shape))
+
+
+@write_step.register
+def _(module: Permute, work: Work, node: Node) -> Levels:
+    return _same_grid(work, node, lambda x, name: work.graph.node("Transpose", [x], name, perm=module.axes))
 
 
 @write_step.register
