@@ -65,6 +65,17 @@ def test_a_win_is_over_the_rival_at_no_less_accuracy_on_the_same_cell() -> None:
     assert any("nothing measured here is as accurate" in sentence for sentence in alone)
 
 
+def test_who_is_as_accurate_is_told_by_validation_images() -> None:
+    rows = [
+        int8(),
+        result("layerwise", 0.50, 0.90, validation=0.91),
+        result("ours", 0.60, 0.89, validation=0.915),
+        result("lucky", 0.70, 0.92, validation=0.905),
+    ]
+    (sentence,) = [f for f in table1.exhibit(rows).findings if f.startswith("resnet20 on array: layerwise")]
+    assert sentence.endswith("no less accurate on validation images, ours saves 60.0 % at 89.0 %: +10.0 points.")
+
+
 def test_the_best_within_a_loss_is_the_one_that_saves_most() -> None:
     rows = [int8(), result("a", 0.5, 0.915), result("b", 0.6, 0.911), result("c", 0.7, 0.895)]
     assert [found and found.rows for found in (best(rows, 0.01), best(rows, 0.03))] == [(rows[2].row,), (rows[3].row,)]

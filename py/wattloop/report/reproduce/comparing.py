@@ -95,7 +95,9 @@ def _accounting(saving: float, mine: Row) -> str:
 
 
 def against(results: Sequence[Result], rival: str, others: Sequence[str] = ()) -> list[str]:
-    """By how much the best network ahead of each of a rival's is ahead of it, at no less accuracy on the same cell.
+    """By how much the best network ahead of each of a rival's is ahead of it, no less accurate, on the same cell.
+
+    Who is as accurate is told by validation images, as every choice is.
 
     Args:
         results: all networks.
@@ -109,7 +111,7 @@ def against(results: Sequence[Result], rival: str, others: Sequence[str] = ()) -
             for other in results
             if other.row.method not in (rival, "int8", *others)
             and (other.row.network, other.row.dataset, other.row.mac) == (one.row.network, one.row.dataset, one.row.mac)
-            and other.row.accuracy >= one.row.accuracy
+            and other.row.validation >= one.row.validation
         ]
         ahead = max(able, key=lambda other: other.row.datapath_saving, default=None)
         name = f"{one.row.network} on {one.row.mac}: {named(one.row)}"
@@ -118,7 +120,8 @@ def against(results: Sequence[Result], rival: str, others: Sequence[str] = ()) -
             continue
         gain = ahead.row.datapath_saving - one.row.datapath_saving
         sentences.append(
-            f"{name} saves {share(one.row.datapath_saving)} at {share(one.row.accuracy)}; {named(ahead.row)} saves"
-            f" {share(ahead.row.datapath_saving)} at {share(ahead.row.accuracy)}: {points(gain)}."
+            f"{name} saves {share(one.row.datapath_saving)} at {share(one.row.accuracy)}; no less accurate on"
+            f" validation images, {named(ahead.row)} saves {share(ahead.row.datapath_saving)} at"
+            f" {share(ahead.row.accuracy)}: {points(gain)}."
         )
     return sentences
