@@ -268,6 +268,12 @@ def test_the_layer_wise_papers_rival_had_no_voltage_step() -> None:
     assert about(list(powerpruning.exhibit(rows[:2]).claims), "50.9 % saved").agrees is None
 
 
+def test_without_a_bound_the_supply_is_the_nominal_one() -> None:
+    made = powerpruning.exhibit([int8(), result("powerpruning", 0.5, 0.885)])
+    assert list(made.findings) == ["No network here keeps to a delay bound, so all are at the nominal supply."]
+    assert "Under a delay bound" not in made.tables
+
+
 def test_methods_within_a_bound_are_held_against_powerpruning_within_one() -> None:
     rows = [int8(), within("powerpruning", 0.5, 0.90), within("layerwise", 0.6, 0.91), result("layerwise", 0.7, 0.91)]
     findings = list(powerpruning.exhibit(rows).findings)

@@ -26,6 +26,7 @@ from wattloop.report.reproduce.shown_paper import paper_rows, paper_table
 from wattloop.report.reproduce.words import points, share
 
 NAME = "powerpruning"
+_NONE_BOUNDED = "No network here keeps to a delay bound, so all are at the nominal supply."
 _RIVALS = tuple(row for row in paper.TABLE1 if row.method == paper.RIVAL)
 
 
@@ -45,7 +46,7 @@ def exhibit(results: Sequence[Result]) -> Exhibit:
         data=as_frame(results),
         rows=as_rows(results),
         claims=[*(_without_supply(row, results) for row in _RIVALS), _headline(bounded)],
-        findings=[*(_about(row) for row in bounded), *_combined(bounded), *origins(bounded)],
+        findings=[*(_about(row) for row in bounded), *_combined(bounded), *origins(bounded)] or [_NONE_BOUNDED],
         tables={title: one for title, one in tables.items() if one.height},
         paper=paper_rows(_RIVALS),
         conventions=f"{CONVENTIONS} {OF_BOUNDS}" if bounded else CONVENTIONS,
