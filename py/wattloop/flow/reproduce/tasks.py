@@ -45,7 +45,7 @@ def _naive(config: CompressConfig) -> CompressConfig:
     return replace(config, methods=(NAIVE, LAYERWISE), baselines=replace(config.baselines, naive_values=sizes))
 
 
-# Of the 175 ps that the default cell may take this leaves 58 values, 13 of them negative.
+# Of the 178 ps that the default cell may take this leaves 58 values, 13 of them negative.
 _BOUND_PS = 168.0
 
 

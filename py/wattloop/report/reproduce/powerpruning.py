@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from wattloop.compression.rows import Row
 from wattloop.report.bounded import CONVENTIONS as OF_BOUNDS
 from wattloop.report.bounded import origins, table
-from wattloop.report.reproduce import paper
-from wattloop.report.reproduce.comparing import CLOSE, beside
+from wattloop.report.reproduce import paper, table1
+from wattloop.report.reproduce.comparing import CLOSE
 from wattloop.report.reproduce.exhibit import Claim, Exhibit
-from wattloop.report.reproduce.paper import PaperRow
 from wattloop.report.reproduce.results import (
     CONVENTIONS,
-    DEFAULT_MAC,
     INT8,
     POWERPRUNING,
     Result,
@@ -45,26 +43,12 @@ def exhibit(results: Sequence[Result]) -> Exhibit:
         place="arXiv 2303.13997, abstract; arXiv 2511.17123, table 1",
         data=as_frame(results),
         rows=as_rows(results),
-        claims=[*(_without_supply(row, results) for row in _RIVALS), _headline(bounded)],
+        claims=[*(table1.claim(row, results) for row in _RIVALS), _headline(bounded)],
         findings=[*(_about(row) for row in bounded), *_combined(bounded), *origins(bounded)] or [_NONE_BOUNDED],
         tables={title: one for title, one in tables.items() if one.height},
         paper=paper_rows(_RIVALS),
         conventions=f"{CONVENTIONS} {OF_BOUNDS}" if bounded else CONVENTIONS,
     )
-
-
-def _without_supply(row: PaperRow, results: Sequence[Result]) -> Claim:
-    """A row of the paper's table 1, which knows no voltage step, and the network of no bound that answers to it."""
-    origin = next(o for o in paper.TABLE1 if (o.network, o.method) == (row.network, paper.ORIGIN))
-    able = [
-        result
-        for result in results
-        if (result.row.network, result.row.dataset) == (row.network, row.dataset)
-        and (result.row.method, result.row.mac, result.row.mapped) == (POWERPRUNING, DEFAULT_MAC, False)
-        and result.row.delay_bound_ps is None
-    ]
-    found = min(able, key=lambda result: abs(result.row.max_values_per_layer - row.values), default=None)
-    return beside(row, found, "arXiv 2511.17123, table 1", origin.accuracy)
 
 
 def _headline(bounded: Sequence[Row]) -> Claim:
