@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from tests.test_own_mac_document import TINY
+from tests.test_own_mac_document import TINY, run
 
-from wattloop.cli.main import main
 from wattloop.flow.settings import load
 from wattloop.gates import synthesis
 from wattloop.gates.libraries import resolve
@@ -72,11 +69,7 @@ def test_every_command_runs(
     line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
-    monkeypatch.setattr(sys, "argv", ["wattloop", *typed(line)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 0, capsys.readouterr().err
+    run(typed(line), monkeypatch, capsys)
 
 
 def test_a_library_is_looked_for_beside_the_settings_that_name_it(
